@@ -1,0 +1,275 @@
+"""What is in a cart and what it costs right now: one read of the lines, one pure quote, and the warnings they give."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+
+from apps.cart.models import Cart, CartItem, Coupon, ShippingMethod
+from apps.cart.pricing.terms import PriceLine, PricingInput, Quote, QuotedLine, Rounding
+from apps.cart.services import holds, shipping, taxes
+from apps.cart.services.pricing import quote
+from apps.cart.services.promotion_rules import Offers, offers_for
+from apps.products.models import Product, available_of
+from apps.products.services import prices, tree
+from apps.products.services.prices import Asked, Conversion, PricePoint
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A cart line as it stands now. `seen_price` is what it cost when the shopper last acted on it."""
+
+    id: UUID
+    variant_id: UUID
+    product_id: UUID
+    category_id: UUID
+    brand: str
+    tax_category: str
+    weight_grams: int
+    product_slug: str
+    sku: str
+    name: str
+    options: Mapping[str, str]
+    thumbnail: str
+    quantity: int
+    unit_price: Decimal
+    seen_price: Decimal
+    available: int
+    sellable: bool
+    price_source: str = prices.LIST_PRICE
+
+    def warnings(self) -> list[str]:
+        """Codes of what the shopper should know about this line."""
+        if not self.sellable:
+            return ["variant_unavailable"]
+        found = ["price_changed"] if self.unit_price != self.seen_price else []
+        if self.available < self.quantity:
+            found.append("insufficient_stock")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """A cart with its lines and its price. Lines that cannot be sold any more are shown but not priced."""
+
+    cart: Cart
+    lines: tuple[Line, ...]
+    pricing: PricingInput
+    quote: Quote
+    shipping: shipping.Option | None
+    """The chosen method; it is priced only while it serves."""
+    coupons: tuple[Coupon, ...] = ()
+    conversion: Conversion | None = None
+    """Those on the cart, whether they apply or not; see services/coupons.py."""
+
+    @property
+    def shipping_method(self) -> ShippingMethod | None:
+        """The chosen method, while it serves."""
+        return self.shipping.method if self.shipping is not None and not self.shipping.reason else None
+
+    @property
+    def item_count(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    def quoted(self) -> dict[UUID, QuotedLine]:
+        """Quoted lines by cart line id."""
+        return {line.key: line for line in self.quote.lines}
+
+    @property
+    def gifts(self) -> list[QuotedLine]:
+        """What promotions add to the lines."""
+        return [line for line in self.quote.lines if line.gift_of]
+
+
+def load_lines(cart: Cart, *, conversion: Conversion | None, now: datetime) -> tuple[Line, ...]:
+    """The cart's lines with present prices and stock; two statements whatever their number."""
+    if cart._state.adding:
+        return ()
+    rows = list(
+        CartItem.objects.filter(cart=cart)
+        .annotate(available=available_of("variant"))
+        .order_by("id")
+        .values(
+            "id",
+            "variant_id",
+            "quantity",
+            "available",
+            seen_price=F("unit_price"),
+            product_id=F("variant__product_id"),
+            category_id=F("variant__product__category_id"),
+            brand=F("variant__product__brand"),
+            tax_category=F("variant__product__tax_category"),
+            weight_grams=F("variant__weight_grams"),
+            product_slug=F("variant__product__slug"),
+            product_name=F("variant__product__name"),
+            product_status=F("variant__product__status"),
+            thumbnail=F("variant__product__thumbnail"),
+            sku=F("variant__sku"),
+            variant_name=F("variant__name"),
+            options=F("variant__options"),
+            price=F("variant__price"),
+            compare_at=F("variant__compare_at_price"),
+            priced_in=F("variant__currency"),
+            archived_at=F("variant__archived_at"),
+        )
+    )
+    own = holds.of(cart)
+    priced = _prices(cart, rows, conversion, now)
+    return tuple(_line(row, own[row["variant_id"]], priced.get(row["variant_id"])) for row in rows)
+
+
+def load_basket(
+    cart: Cart, *, chosen: shipping.Option | None = None, shipping_address: Mapping[str, str] | None = None
+) -> Basket:
+    """The cart priced now, for its own choice of shipping and address or for the given ones.
+
+    A chosen method that no longer serves the address is left out of the price; the checkout refuses it.
+    """
+    address = shipping_address or destination(cart)
+    now = timezone.now()
+    conversion = prices.conversion(cart.currency, now)
+    lines = load_lines(cart, conversion=conversion, now=now)
+    option = chosen or _chosen_method(cart, lines, address, conversion)
+    units = {line.variant_id: line.quantity for line in lines if line.sellable}
+    offers = offers_for(cart, units=units, now=now, conversion=conversion)
+    pricing = pricing_input(cart, lines, option=option, address=address, offers=offers, now=now)
+    return Basket(cart, lines, pricing, quote(pricing), option, offers.coupons, conversion)
+
+
+def destination(cart: Cart) -> Mapping[str, str] | None:
+    """Where the goods change hands: the store that they are collected in, else the shipping address."""
+    store = cart.pickup_store
+    if store is None:
+        return cart.shipping_address
+    return {
+        "line1": store.line1,
+        "city": store.city,
+        "region": store.region,
+        "postal_code": store.postal_code,
+        "country": store.country,
+    }
+
+
+def load_of(lines: tuple[Line, ...]) -> shipping.Load:
+    """What the lines that can be sold weigh."""
+    sold = [line for line in lines if line.sellable]
+    return shipping.Load(
+        grams=sum(line.weight_grams * line.quantity for line in sold),
+        heaviest=max((line.weight_grams for line in sold), default=0),
+    )
+
+
+def shipping_price(basket: Basket, option: shipping.Option) -> Decimal:
+    """What shipping this basket by another method would cost, promotions included."""
+    return quote(replace(basket.pricing, shipping=option.rule)).shipping
+
+
+def _chosen_method(
+    cart: Cart, lines: tuple[Line, ...], address: Mapping[str, str] | None, conversion: Conversion | None
+) -> shipping.Option | None:
+    if not cart.shipping_method:
+        return None
+    found = shipping.options(
+        address, load_of(lines), currency=cart.currency, code=cart.shipping_method, conversion=conversion
+    )
+    return found[0] if found else None
+
+
+def pricing_input(
+    cart: Cart,
+    lines: tuple[Line, ...],
+    *,
+    option: shipping.Option | None,
+    address: Mapping[str, str] | None,
+    offers: Offers,
+    now: datetime,
+) -> PricingInput:
+    """Everything the price of these lines depends on, read at `now`; lines that cannot be sold are left out."""
+    sold = [line for line in lines if line.sellable]
+    if not sold:
+        return PricingInput(currency=cart.currency, lines=(), now=now, prices_include_tax=settings.PRICES_INCLUDE_TAX)
+    lineage = tree.lineages() if any(rule.conditions.categories for rule in offers.rules) else {}
+    return PricingInput(
+        currency=cart.currency,
+        lines=tuple(_price_line(line, lineage) for line in sold),
+        now=now,
+        zone=ZoneInfo(settings.SHOP_TIME_ZONE),
+        country=address["country"] if address else "",
+        shopper=offers.shopper,
+        promotions=offers.rules,
+        gifts=offers.gifts,
+        shipping=option.rule if option else None,
+        taxes=taxes.rules_for(address, user_id=cart.user_id, vat_number=cart.vat_number, now=now),
+        prices_include_tax=settings.PRICES_INCLUDE_TAX,
+        rounding=Rounding(settings.TAX_ROUNDING_LEVEL, settings.TAX_ROUNDING_MODE),
+    )
+
+
+def _price_line(line: Line, lineage: Mapping[UUID, frozenset[UUID]]) -> PriceLine:
+    return PriceLine(
+        key=line.id,
+        variant=line.variant_id,
+        quantity=line.quantity,
+        unit_price=line.unit_price,
+        product=line.product_id,
+        categories=lineage.get(line.category_id, frozenset({line.category_id})),
+        brand=line.brand,
+        sku=line.sku,
+        tax_category=line.tax_category,
+        weight_grams=line.weight_grams,
+        price_source=line.price_source,
+    )
+
+
+def _prices(
+    cart: Cart, rows: Sequence[Mapping[str, Any]], conversion: Conversion | None, now: datetime
+) -> Mapping[UUID, PricePoint]:
+    asked = [
+        Asked(row["variant_id"], row["quantity"], row["price"], row["compare_at"], row["priced_in"]) for row in rows
+    ]
+    return prices.resolve(
+        lines=asked,
+        currency=cart.currency,
+        at=now,
+        customer_id=cart.user_id,
+        rate=conversion.rate if conversion is not None else None,
+    )
+
+
+def _line(row: Mapping[str, Any], own: int, price: PricePoint | None) -> Line:
+    # Without a price in the cart's currency it cannot be sold.
+    is_sold = row["archived_at"] is None and row["product_status"] == Product.Status.ACTIVE
+    return Line(
+        id=row["id"],
+        variant_id=row["variant_id"],
+        product_id=row["product_id"],
+        category_id=row["category_id"],
+        brand=row["brand"],
+        tax_category=row["tax_category"],
+        weight_grams=row["weight_grams"],
+        product_slug=row["product_slug"],
+        sku=row["sku"],
+        name=_name(row),
+        options=row["options"],
+        thumbnail=row["thumbnail"],
+        quantity=row["quantity"],
+        unit_price=price.amount if price is not None else row["seen_price"],
+        seen_price=row["seen_price"],
+        available=max(0, row["available"]) + own,
+        sellable=is_sold and price is not None,
+        price_source=price.source if price is not None else prices.LIST_PRICE,
+    )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    """The product's name, with the variant's where no options tell the variants apart."""
+    if row["variant_name"] and not row["options"]:
+        return f"{row['product_name']} ({row['variant_name']})"
+    return str(row["product_name"])

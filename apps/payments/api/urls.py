@@ -1,0 +1,33 @@
+"""Addresses of payments under /api/v1/."""
+
+from django.urls import path
+
+from apps.payments.api.views import admin_disputes, admin_payments, admin_webhooks, payments
+from apps.payments.api.views.webhooks import PayPalWebhook, StripeWebhook
+
+urlpatterns = [
+    path("payments/methods/", payments.PaymentMethods.as_view(), name="payment-methods"),
+    path("payments/create-intent/", payments.CreateIntent.as_view(), name="payment-create-intent"),
+    path("payments/confirm/", payments.ConfirmPayment.as_view(), name="payment-confirm"),
+    path("payments/webhook/", StripeWebhook.as_view(), name="payment-webhook"),
+    path("payments/stripe/webhook/", StripeWebhook.as_view(), name="payment-stripe-webhook"),
+    path("payments/paypal/webhook/", PayPalWebhook.as_view(), name="payment-paypal-webhook"),
+    path("payments/", payments.Payments.as_view(), name="payments"),
+    path("payments/<uuid:payment_id>/", payments.PaymentDetail.as_view(), name="payment"),
+    path("admin/payments/", admin_payments.AdminPayments.as_view(), name="admin-payments"),
+    path("admin/payments/<uuid:payment_id>/capture/", admin_payments.CapturePayment.as_view(), name="admin-capture"),
+    path("admin/payments/<uuid:payment_id>/void/", admin_payments.VoidPayment.as_view(), name="admin-void"),
+    path("admin/payments/<uuid:payment_id>/mark-paid/", admin_payments.MarkPaid.as_view(), name="admin-mark-paid"),
+    path("admin/payments/analytics/", admin_disputes.PaymentAnalytics.as_view(), name="admin-payment-analytics"),
+    path("admin/disputes/", admin_disputes.AdminDisputes.as_view(), name="admin-disputes"),
+    path("admin/disputes/<uuid:dispute_id>/", admin_disputes.AdminDispute.as_view(), name="admin-dispute"),
+    path("admin/webhook-events/", admin_webhooks.AdminWebhookEvents.as_view(), name="admin-webhook-events"),
+    path(
+        "admin/webhook-events/<uuid:event_id>/replay/",
+        admin_webhooks.ReplayWebhookEvent.as_view(),
+        name="admin-webhook-event-replay",
+    ),
+    path(
+        "admin/payments/<uuid:payment_id>/refunds/", admin_payments.AdminRefunds.as_view(), name="admin-payment-refunds"
+    ),
+]

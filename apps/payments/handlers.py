@@ -1,0 +1,56 @@
+"""What payments does when events of other apps have committed."""
+
+from decimal import Decimal
+from typing import cast
+from uuid import UUID
+
+from django.utils import timezone
+
+from apps.common.events import on
+from apps.common.models import Event
+from apps.orders.models import Order
+from apps.orders.services import invoices
+from apps.payments.models import Payment, Refund
+from apps.payments.services import captures, refunds
+
+
+@on("order.cancelled")
+def give_back_or_give_up(event: Event) -> None:
+    """Captured money goes back; a payment that is still open is given up at the provider by the next sweep."""
+    order = Order.objects.get(pk=cast(UUID, event.target_id))
+    refunds.refund_order(order.pk, reason=event.data.get("reason") or "order cancelled")
+    Payment.objects.filter(order=order, status__in=Payment.OPEN).update(next_check_at=timezone.now())
+
+
+@on("order.confirmed")
+def give_up_other_ways_to_pay(event: Event) -> None:
+    """An order whose money is in needs no other payment: those begun elsewhere are given up by the next sweep."""
+    order = Order.objects.get(pk=cast(UUID, event.target_id))
+    if order.payment_status in (Order.PaymentStatus.PAID, Order.PaymentStatus.AUTHORISED):
+        others = Payment.objects.filter(order=order, status__in=Payment.OPEN).exclude(status=Payment.Status.AUTHORISED)
+        others.update(next_check_at=timezone.now())
+
+
+@on("order.shipped")
+def take_held_money(event: Event) -> None:
+    """The goods have left: money that a bank holds for them is taken."""
+    captures.request_for_order(cast(UUID, event.target_id))
+
+
+@on("order.lines_cancelled")
+def give_back_share(event: Event) -> None:
+    """The share of the cancelled units goes back, never more than was captured and not yet refunded."""
+    refunds.refund_share(
+        cast(UUID, event.target_id),
+        amount=Decimal(event.data["amount"]),
+        reason=event.data.get("reason") or "part of the order cancelled",
+    )
+
+
+@on("refund.succeeded")
+def issue_credit_note(event: Event) -> None:
+    """What went back is credited, once per refund."""
+    refund = Refund.objects.select_related("payment").get(pk=cast(UUID, event.target_id))
+    invoices.issue_credit_note(
+        order_id=refund.payment.order_id, refund_id=refund.pk, amount=refund.amount, reason=refund.reason
+    )

@@ -1,0 +1,5 @@
+"""Staff screens of people and their sign-ins."""
+
+from apps.users.admin import screens
+
+__all__ = ["screens"]

@@ -1,0 +1,1 @@
+"""What users does when events of other apps have committed."""

@@ -1,0 +1,1 @@
+"""The demo shop: the same people, goods and past orders every time. `manage.py seed` runs it."""

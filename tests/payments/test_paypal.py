@@ -1,0 +1,190 @@
+"""Paying by PayPal, on a local stand-in: approval, capture, refund, webhooks, faults."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.orders.models import Order
+from apps.payments.gateways.registry import close_circuits
+from apps.payments.models import Payment, Refund, WebhookEvent
+from apps.payments.services import refunds
+from apps.payments.tasks import process_pending_payments, process_refund
+from scripts.standin.paypal import PayPalStandin
+from tests.client import ApiClient, code
+from tests.factories import shop_rates
+from tests.payments.ledger import confirm, order_to_pay
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PayPalStandin]:
+    with PayPalStandin() as standin:
+        yield standin
+
+
+@pytest.fixture(autouse=True)
+def paypal(server, settings, monkeypatch) -> PayPalStandin:
+    server.shop.reset()
+    monkeypatch.setattr("apps.payments.gateways.paypal._PAUSES", (0.0, 0.0))
+    gateways = settings.PAYMENT_GATEWAYS | {"paypal": "apps.payments.gateways.paypal.PayPalGateway"}
+    settings.PAYMENT_GATEWAYS = gateways
+    settings.PAYPAL_API_BASE, settings.PAYPAL_WEBHOOK_ID = server.url, "WHSTANDIN"
+    settings.PAYPAL_CLIENT_ID, settings.PAYPAL_CLIENT_SECRET = "client", "secret"
+    close_circuits()
+    shop_rates()
+    return server
+
+
+def begun() -> tuple[ApiClient, Order, Payment, dict[str, Any]]:
+    client, order = order_to_pay()
+    answer = client.post("/payments/create-intent/", {"order": str(order.pk), "provider": "paypal"})
+    assert answer.status_code == 201, answer.json()
+    return client, order, Payment.objects.get(order=order), answer.json()
+
+
+def paid(paypal) -> tuple[ApiClient, Order, Payment]:
+    client, order, payment, _ = begun()
+    paypal.shop.approve(payment.provider_reference)
+    assert confirm(client, str(payment.pk), card=None).status_code == 200
+    payment.refresh_from_db()
+    return client, order, payment
+
+
+def state(order: Order) -> tuple[str, str]:
+    order.refresh_from_db()
+    return order.status, order.payment_status
+
+
+def send(event: dict[str, Any], headers: dict[str, str]) -> Any:
+    body = json.dumps(event)
+    url = "/api/v1/payments/paypal/webhook/"
+    return Client().post(url, data=body, content_type="application/json", headers=headers)
+
+
+def fault(paypal, path: str, method: str = "POST", **order: Any) -> None:
+    paypal.shop.faults.add({"path": path, "method": method, "times": 1} | order)
+
+
+def test_a_buyer_approves_and_the_shop_captures(paypal):
+    client, order, payment, answer = begun()
+    assert answer["approval_url"] == f"{paypal.url}/checkoutnow?token={payment.provider_reference}"
+    assert code(confirm(client, str(payment.pk), card=None)) == (402, "payment_action_required")
+    assert state(order) == ("pending", "unpaid")
+    paypal.shop.approve(payment.provider_reference)
+    done = confirm(client, str(payment.pk), card=None).json()
+    assert (done["status"], done["method"], done["captured"]["amount"]) == ("succeeded", "PayPal", "59.88")
+    assert state(order) == ("confirmed", "paid")
+    assert len(paypal.shop.captures) == 1
+
+
+def test_the_webhook_captures_when_the_buyer_never_comes_back(paypal):
+    _, order, payment, _ = begun()
+    paypal.shop.approve(payment.provider_reference)
+    for event in paypal.shop.events * 2:
+        assert send(event, paypal.shop.signed()).status_code == 200
+    process_pending_payments()
+    assert state(order) == ("confirmed", "paid")
+    for event in reversed(paypal.shop.events):
+        assert send(event, paypal.shop.signed()).status_code == 200
+    process_pending_payments()
+    assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"processed"}
+    assert (len(paypal.shop.captures), payment.facts.count()) == (1, 1)
+
+
+def test_a_message_that_paypal_did_not_send_is_refused(paypal, settings):
+    event = {"id": "WH-1", "event_type": "PAYMENT.CAPTURE.COMPLETED", "resource": {}}
+    forged = paypal.shop.signed() | {"PAYPAL-TRANSMISSION-SIG": "forged"}
+    assert code(send(event, forged)) == (400, "signature_invalid")
+    assert code(send(event, {})) == (400, "signature_invalid")
+    settings.PAYPAL_WEBHOOK_ID = "OTHER"
+    assert code(send(event, paypal.shop.signed())) == (400, "signature_invalid")
+    settings.PAYMENT_GATEWAYS = {"stripe": settings.PAYMENT_GATEWAYS["stripe"]}
+    assert code(send(event, paypal.shop.signed())) == (400, "signature_invalid")
+    assert WebhookEvent.objects.count() == 0
+
+
+def test_a_message_that_cannot_be_verified_now_is_to_be_sent_again(paypal):
+    fault(paypal, "/v1/notifications/*", kind="status", status=500, times=3)
+    event = {"id": "WH-1", "event_type": "PAYMENT.CAPTURE.COMPLETED", "resource": {}}
+    assert send(event, paypal.shop.signed()).status_code == 503
+    assert WebhookEvent.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"kind": "answer_lost"},
+        {"kind": "reset"},
+        {"kind": "status", "status": 500},
+        {"kind": "status", "status": 429},
+    ],
+)
+def test_each_step_outlives_a_fault_and_is_done_once(paypal, trouble):
+    fault(paypal, "/v2/checkout/orders", **trouble)
+    client, order, payment, _ = begun()
+    paypal.shop.approve(payment.provider_reference)
+    fault(paypal, "/v2/checkout/orders/*/capture", **trouble)
+    assert confirm(client, str(payment.pk), card=None).status_code == 200
+    refund = refunds.request_refund(payment_id=payment.pk)
+    fault(paypal, "/v2/payments/captures/*/refund", **trouble)
+    assert process_refund(str(refund.pk)) is True
+    assert state(order) == ("confirmed", "refunded")
+    shop = paypal.shop
+    assert (len(shop.orders), len(shop.captures), len(shop.refunds)) == (1, 1, 1)
+
+
+def test_silence_is_502_and_the_next_try_makes_one_order(paypal, settings):
+    settings.PAYPAL_TIMEOUT_SECONDS = 0.2
+    client, order = order_to_pay()
+    body = {"order": str(order.pk), "provider": "paypal"}
+    fault(paypal, "/v2/checkout/orders", kind="timeout", seconds=0.5, times=3)
+    assert code(client.post("/payments/create-intent/", body)) == (502, "payment_provider_error")
+    assert state(order) == ("pending", "unpaid")
+    settings.PAYPAL_TIMEOUT_SECONDS = 8
+    assert client.post("/payments/create-intent/", body).status_code == 201
+    assert len(paypal.shop.orders) == 1
+
+
+def test_a_declined_instrument_is_402_and_another_may_be_chosen(paypal):
+    client, order, payment, _ = begun()
+    paypal.shop.approve(payment.provider_reference)
+    paypal.shop.settings["decline"] = True
+    assert code(confirm(client, str(payment.pk), card=None)) == (402, "payment_declined")
+    assert state(order) == ("pending", "failed")
+    paypal.shop.settings["decline"] = False
+    paypal.shop.approve(payment.provider_reference)
+    payment.refresh_from_db()
+    Payment.objects.update(next_check_at=timezone.now())
+    process_pending_payments()
+    assert (len(paypal.shop.captures), state(order)) == (1, ("confirmed", "paid"))
+
+
+def test_a_refund_made_at_paypal_is_adopted(paypal):
+    _, order, _ = paid(paypal)
+    [capture] = paypal.shop.captures
+    amount = {"currency_code": "USD", "value": "9.88"}
+    paypal.shop.answer("POST", f"/v2/payments/captures/{capture}/refund", {"amount": amount}, "")
+    send(paypal.shop.events[-1], paypal.shop.signed())
+    process_pending_payments()
+    assert state(order) == ("confirmed", "partly_refunded")
+    assert (str(Refund.objects.get().amount), Refund.objects.get().status) == ("9.8800", "succeeded")
+
+
+def test_a_cancelled_order_is_never_captured(paypal, deliver):
+    client, order, payment, _ = begun()
+    client.post(f"/orders/{order.pk}/cancel/", {})
+    paypal.shop.approve(payment.provider_reference)
+    deliver()
+    process_pending_payments()
+    payment.refresh_from_db()
+    assert (payment.status, state(order), len(paypal.shop.captures)) == ("cancelled", ("cancelled", "unpaid"), 0)
+
+
+def test_paypal_is_offered_where_it_is_configured():
+    rows = ApiClient().get("/payments/methods/").json()["results"]
+    assert [row["provider"] for row in rows] == ["stripe", "manual", "manual", "paypal"]

@@ -10,7 +10,7 @@ from apps.cart.services import coupon_codes
 from apps.common import jobs
 from apps.common.models import BackgroundJob, Event
 from apps.orders.models import Order
-from apps.orders.services import lifecycle
+from apps.orders.services import lifecycle, transitions
 from tests.cart.offers import coupon, offer
 from tests.cart.staff import promotion_staff
 from tests.client import ApiClient, code
@@ -186,7 +186,7 @@ def test_an_order_that_expires_gives_its_use_back_and_one_that_is_returned_keeps
     with transaction.atomic():
         lifecycle.mark_paid(order=Order.objects.lock().get(pk=returned.pk))
     for status in ("shipped", "returned"):
-        lifecycle.transition(order_id=returned.pk, to=status)
+        transitions.transition(order_id=returned.pk, to=status)
     assert (ten.uses.live().get().reference, Coupon.objects.get().used_count) == (returned.pk, 1)
 
 

@@ -147,6 +147,7 @@ class Priced(StrictSerializer):
         ({"amount": "0.0000000000000001", "currency": "USD"}, "invalid"),
     ],
 )
+@pytest.mark.django_db  # other currencies are looked up
 def test_money_that_is_none_is_refused(price, error):
     assert refusals({"price": price}, Priced) == [("/price", error)]
 

@@ -1,7 +1,9 @@
 """The committed API documents are those of the code."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -62,6 +64,31 @@ def test_every_request_body_has_an_example_that_fits_its_schema() -> None:
 def test_a_body_with_an_unknown_member_does_not_fit() -> None:
     schema = {"$ref": "#/components/schemas/AddItemBodyRequest"}
     assert not body_validator(schema).is_valid({"sku": "OS-MUG-OAT", "quantity": 1, "price": "0.01"})
+
+
+def nodes(node: Any, path: str = "") -> Iterator[tuple[str, dict]]:
+    """Every object of the document with its place in it, examples left out."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from nodes(item, f"{path}/{index}")
+    elif isinstance(node, dict):
+        yield path, node
+        for key, item in node.items():
+            if key not in ("example", "examples"):
+                yield from nodes(item, f"{path}/{key}")
+
+
+def test_every_number_and_text_has_its_limits() -> None:
+    """What the linters of scripts/api_clients refuse, without Node."""
+    found = list(nodes(schema_truth.document()))
+    numbers = [path for path, node in found if node.get("type") == "integer" and not {"minimum", "maximum"} <= {*node}]
+    texts = [path for path, node in found if node.get("type") == "string" and not {"maxLength", "enum"} & {*node}]
+    assert numbers + texts == []
+
+
+def test_every_parameter_has_its_description() -> None:
+    found = list(nodes(schema_truth.document()))
+    assert [path for path, node in found if {"in", "name"} <= {*node} and not node.get("description")] == []
 
 
 # Stripe's own bodies, which are Stripe's to describe.

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps.common.models import Event
 from apps.orders.models import Order
-from apps.orders.services import lifecycle
+from apps.orders.services import transitions
 from apps.payments.gateways.registry import gateway
 from apps.payments.models import Payment, Refund
 from apps.payments.tasks import process_pending_payments
@@ -88,7 +88,7 @@ def test_a_bad_amount_is_refused(amount):
 
 def test_shipping_takes_the_money(stripe, deliver):
     _, order, _ = authorised()
-    lifecycle.transition(order_id=order.pk, to="shipped")
+    transitions.transition(order_id=order.pk, to="shipped")
     deliver()
     process_pending_payments()
     assert state(order) == ("shipped", "paid")

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from apps.orders.models import Order
-from apps.orders.services import lifecycle
+from apps.orders.services import transitions
 from apps.payments.models import Payment, PaymentEvent, Refund
 from apps.payments.tasks import process_pending_payments
 from apps.products.models import StockReservation
@@ -91,7 +91,7 @@ def test_cash_on_delivery_goes_ahead_unpaid_and_is_paid_at_the_door(deliver):
     deliver()
     process_pending_payments()
     assert Payment.objects.get().status == "processing"
-    lifecycle.transition(order_id=order.pk, to="shipped")
+    transitions.transition(order_id=order.pk, to="shipped")
     assert mark(payment, "cash 7").status_code == 200
     assert state(order) == ("shipped", "paid")
     assert Refund.objects.count() == 0

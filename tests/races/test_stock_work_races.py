@@ -51,7 +51,7 @@ def test_without_the_checks_of_the_services_the_database_still_refuses(monkeypat
     shop_rates()
     variant = sellable(stock=10, sku="A-1")
     monkeypatch.setattr("apps.products.services.stock_adjustments.delta_of", lambda wanted, **_: wanted.delta)
-    monkeypatch.setattr("apps.products.services.stock_posting._refuse_shortage", lambda *_: None)
+    monkeypatch.setattr("apps.products.services.stock_posting._refuse_shortage", lambda *_, **__: None)
     StockLevel.objects.update(reserved=10)
     answers = Counter(together([breaking(chief()) for _ in range(4)]))
     assert answers == {("adjust", 409): 4}

@@ -205,7 +205,11 @@ class ApiSchema(AutoSchema):
             return {**own, **({"description": str(field.help_text)} if field.help_text else {})}
         base: Any = super()
         schema = base._map_serializer_field(field, direction, bypass_extensions)
-        return schema if schema is None else bounded(schema, field)
+        if schema is None:
+            return None
+        if direction == "response" and schema.get("type") == "integer":
+            schema = {"minimum": -_INT32 - 1, "maximum": _INT32} | schema
+        return bounded(schema, field)
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         base: Any = super()
@@ -252,7 +256,7 @@ def bounded(schema: dict[str, Any], field: Any) -> dict[str, Any]:
 
 
 _INT32 = 2**31 - 1
-_LONGEST = {"uuid": 36, "date-time": 40, "date": 10}
+_LONGEST = {"uuid": 36, "date-time": 40, "date": 10, "time": 15}
 
 
 def _default_in_words(schema: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """Last touches on the OpenAPI document: problem responses, security schemes, headers of every answer, samples."""
 
+import json
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -39,6 +41,7 @@ EVERY_ANSWER = (
     "X-RateLimit-Reset",
     "X-Request-ID",
 )
+_LONGEST_DOCUMENT = 20_000_000
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
@@ -58,10 +61,11 @@ def finish_schema(result: dict[str, Any], generator: Any, request: Any, public: 
     components["securitySchemes"] = _security_schemes()
     for path, method, operation in operations:
         _add_headers(operation)
+        _describe_documents(operation)
         operation["x-codeSamples"] = code_samples(path, method, operation)
     _name_nullable_references(result["paths"], schemas)
     _name_nullable_references(dict(schemas), schemas)
-    components["schemas"] = dict(sorted(schemas.items()))
+    components["schemas"] = dict(sorted(_used(result["paths"], schemas).items()))
     result["components"] = dict(sorted(components.items()))
     return result
 
@@ -127,6 +131,31 @@ def _add_headers(operation: dict[str, Any]) -> None:
             headers = response.setdefault("headers", {})
             for name in EVERY_ANSWER:
                 headers.setdefault(name, {"$ref": f"#/components/headers/{name}"})
+
+
+def _describe_documents(operation: dict[str, Any]) -> None:
+    """PDF beside JSON: how long at most, and what `format` chooses."""
+    for response in operation["responses"].values():
+        document = response.get("content", {}).get("application/pdf")
+        if document is not None:
+            document["schema"]["maxLength"] = _LONGEST_DOCUMENT
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == "format" and parameter["in"] == "query":
+            parameter.setdefault("description", "The form of the answer, as `Accept` would name it.")
+
+
+def _used(paths: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schemas that some operation refers to, by way of others too."""
+    used: set[str] = set()
+    waiting = _references(paths) | {"Problem"}
+    while waiting:
+        used |= waiting
+        waiting = {name for each in waiting for name in _references(schemas[each])} - used
+    return {name: schema for name, schema in schemas.items() if name in used}
+
+
+def _references(node: Any) -> set[str]:
+    return set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(node, default=str)))
 
 
 def _name_nullable_references(node: Any, schemas: dict[str, Any]) -> None:

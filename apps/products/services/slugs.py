@@ -13,8 +13,10 @@ from apps.common.errors import Invalid
 T = TypeVar("T")
 # Words of the API's own addresses under /products/.
 RESERVED_SLUGS = frozenset({"categories", "facets", "suggestions", "featured", "bulk", "import"})
-# Words of the API's own addresses beside /admin/inventory/{sku}/.
-RESERVED_SKUS = frozenset({"alerts", "counts", "import", "movements", "transfers"})
+# Words of the API's own addresses beside /admin/inventory/{sku}/ and /inventory/{sku}/.
+RESERVED_SKUS = frozenset(
+    {"alerts", "commit", "counts", "import", "movements", "release", "reservations", "reserve", "transfers"}
+)
 _SUFFIX_BYTES = 4
 
 

@@ -150,19 +150,20 @@ def step(text: str) -> Iterator[None]:
     print(coloured(f" done in {time.monotonic() - began:.1f} s", GREEN), flush=True)
 
 
-def start_services(plan: Plan) -> None:
-    """Fills the service URLs that nobody configured with those of the embedded servers."""
+def start_services(plan: Plan) -> bool:
+    """Fills the service URLs that nobody configured with those of the embedded servers. True with a new database."""
     given = plan.environment
     database = not given.get("DATABASE_URL")
     cache = not (given.get("CACHE_URL") and given.get("CELERY_BROKER_URL"))
     if not database and not cache:
-        return
+        return False
     first = database and not (LOCAL / "postgres").exists()
     with step("starting PostgreSQL and Redis" + (" (creating the database first)" if first else "")):
         services = embedded.ensure(database=database, cache=cache)
     given["DATABASE_URL"] = given.get("DATABASE_URL") or services.database_url
     given["CACHE_URL"] = given.get("CACHE_URL") or services.cache_url
     given["CELERY_BROKER_URL"] = given.get("CELERY_BROKER_URL") or services.broker_url
+    return first
 
 
 def python(*arguments: str) -> list[str]:
@@ -273,12 +274,14 @@ def run(supervisor: Supervisor, plan: Plan, *, reload: bool) -> NoReturn:
     began = time.monotonic()
     print(coloured("Setting up", BOLD), flush=True)
     (LOCAL / "static").mkdir(exist_ok=True)  # whitenoise warns when it is absent
-    start_services(plan)
+    first = start_services(plan)
     # Quiet until the demo data's past payments are in: ninety calls that nobody needs to read.
     stripe = supervisor.start("stripe", standin_command(plan), quiet=True) if plan.standin else None
-    # Loading the code is most of a start: the web process does it beside the set-up.
-    web = start_web(supervisor)
+    # Loading the code is most of a start: the web process does it beside the set-up. The first time there is a shop
+    # to fill, and who waits for /ready must not meet it empty.
+    web = None if first else start_web(supervisor)
     supervisor.run("setup", python("-m", "scripts.prepare"))
+    web = web or start_web(supervisor)
     if stripe is not None:
         stripe.quiet = False
     shop = [web, *start_jobs(supervisor)]

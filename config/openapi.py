@@ -39,6 +39,7 @@ ENUM_NAMES = {
     "DisputeEvidenceKind": "apps.payments.models.DisputeEvidence.Kind",
     "ManualPaymentMethod": "apps.payments.models.Payment.ManualMethod",
     "WebhookEventStatus": "apps.payments.models.WebhookEvent.Status",
+    "RefundCause": "apps.payments.models.Refund.Cause",
     "RefundStatus": "apps.payments.models.Refund.Status",
     "PromotionStatus": "apps.cart.models.Promotion.Status",
     "PromotionKind": "apps.cart.models.Promotion.Kind",

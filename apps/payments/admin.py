@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.common.admin import ReadOnlyAdmin, ReadOnlyInline, money_column
 from apps.common.errors import Problem
 from apps.common.money import format_money
-from apps.payments.models import Dispute, DisputeEvidence, Payment, PaymentEvent, Refund, WebhookEvent
+from apps.payments.models import Dispute, DisputeEvidence, Payment, PaymentEvent, Refund, RefundLine, WebhookEvent
 from apps.payments.services import refunds, sweep, webhooks
 
 _REFUNDED = money_column("amount", currency="payment.currency")
@@ -21,7 +21,8 @@ _ALL_AMOUNTS = [money_column(name) for name in _SUMS]
 
 class RefundInline(ReadOnlyInline):
     model = Refund
-    fields = ["created_at", _REFUNDED, "status", "reason", "provider_reference", "succeeded_at"]
+    fields = ["created_at", _REFUNDED, "status", "cause", "reason", "provider_reference", "succeeded_at"]
+    show_change_link = True
     readonly_fields = ["created_at", _REFUNDED]
     hide_title = True
 
@@ -82,10 +83,26 @@ class PaymentEventAdmin(ReadOnlyAdmin):
     search_fields = ["payment__order__number", "provider_reference"]
 
 
+class RefundLineInline(ReadOnlyInline):
+    model = RefundLine
+    _AMOUNT = money_column("amount", currency="refund.payment.currency")
+    fields = ["item", "quantity", _AMOUNT]
+    readonly_fields = [_AMOUNT]
+    hide_title = True
+
+
+@admin.register(RefundLine)
+class RefundLineAdmin(ReadOnlyAdmin):
+    list_display = ["refund", "item", "quantity", money_column("amount", currency="refund.payment.currency")]
+    list_select_related = ["refund__payment", "item"]
+    search_fields = ["refund__payment__order__number", "item__sku"]
+
+
 @admin.register(Refund)
 class RefundAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "payment", _REFUNDED, "status", "reason", "attempts", "succeeded_at"]
-    list_filter = ["status"]
+    list_display = ["created_at", "payment", _REFUNDED, "status", "cause", "reason", "attempts", "succeeded_at"]
+    list_filter = ["status", "cause"]
+    inlines = [RefundLineInline]
     list_select_related = ["payment"]
     search_fields = ["payment__order__number", "provider_reference"]
 

@@ -40,10 +40,13 @@ def take_held_money(event: Event) -> None:
 @on("order.lines_cancelled")
 def give_back_share(event: Event) -> None:
     """The share of the cancelled units goes back, never more than was captured and not yet refunded."""
-    refunds.refund_share(
+    refunds.refund_cancelled_lines(
         cast(UUID, event.target_id),
-        amount=Decimal(event.data["amount"]),
+        parts=[
+            refunds.Part(UUID(line["item"]), line["quantity"], Decimal(line["amount"])) for line in event.data["lines"]
+        ],
         reason=event.data.get("reason") or "part of the order cancelled",
+        event_id=event.id,
     )
 
 

@@ -136,6 +136,12 @@ PROBLEMS = (
         "More than what was captured and not yet refunded.",
         "Lower the amount.",
     ),
+    ProblemDoc(
+        "exceeds_refundable_quantity",
+        409,
+        "More units than are neither cancelled nor refunded; `items` lists what is left.",
+        "Lower the quantity.",
+    ),
     ProblemDoc("payment_method_unavailable", 409, "The shop does not take this way to pay.", "See /payments/methods/."),
     ProblemDoc("amount_exceeds_authorised", 409, "More than what the bank holds.", "Lower the amount."),
     ProblemDoc("amount_exceeds_due", 409, "More than what is still due.", "Lower the amount."),

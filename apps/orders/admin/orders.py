@@ -42,6 +42,8 @@ _LINE_AMOUNTS = [
     "quantity",
     "shipped_quantity",
     "cancelled_quantity",
+    "returned_quantity",
+    "refunded_quantity",
     *(money_column(name, currency="order.currency") for name in ("unit_price", "line_total", "discount", "tax")),
 ]
 _AMOUNTS = [money_column(name) for name in ("subtotal", "discount_total", "shipping_total", "tax_total", "total")]

@@ -22,7 +22,7 @@ class LineCancellation(models.Model):
     line_total = AmountField()
     discount = AmountField()
     tax = AmountField()
-    amount = AmountField(help_text="what goes back: line total less discount, and the tax that was added")
+    amount = AmountField(help_text="what the units cost: line total less discount, and the tax that was added")
     reason = models.CharField(max_length=200, blank=True)
     actor = models.CharField(max_length=80, default="system")
     actor_id = models.UUIDField(null=True)

@@ -1,6 +1,7 @@
 """The promise: what was bought, by whom, for how much. Everything a later change could alter is copied in."""
 
 import uuid
+from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
@@ -165,6 +166,11 @@ class Order(BaseModel):
         """Events of this belong to the order's public stream."""
         return ("order", self.pk)
 
+    @property
+    def due_total(self) -> Decimal:
+        """What the order costs now: its total less the shares of units that were cancelled."""
+        return self.total - self.cancelled_total
+
 
 class OrderItem(BaseModel):
     """An order line, frozen as it was sold."""
@@ -181,6 +187,8 @@ class OrderItem(BaseModel):
     unit_price = AmountField()
     shipped_quantity = models.PositiveIntegerField(default=0, help_text="units in parcels, also in waiting ones")
     cancelled_quantity = models.PositiveIntegerField(default=0)
+    refunded_quantity = models.PositiveIntegerField(default=0, help_text="units whose price went back, kept or not")
+    returned_quantity = models.PositiveIntegerField(default=0, help_text="units in returns that are open or received")
     line_total = AmountField(help_text="unit price x quantity, before discount")
     discount = AmountField(default=ZERO)
     tax_rate = models.DecimalField(max_digits=6, decimal_places=5, default=0)
@@ -195,6 +203,12 @@ class OrderItem(BaseModel):
             models.CheckConstraint(
                 condition=Q(quantity__gte=F("shipped_quantity") + F("cancelled_quantity")),
                 name="never_ship_more_than_is_ordered",
+            ),
+            models.CheckConstraint(
+                condition=Q(shipped_quantity__gte=F("returned_quantity")), name="never_return_more_than_is_shipped"
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=F("refunded_quantity")), name="never_refund_more_units_than_are_ordered"
             ),
             models.CheckConstraint(
                 condition=Q(line_total=F("unit_price") * F("quantity")), name="line_total_is_product"

@@ -14,11 +14,10 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from apps.cart.pricing.spreading import spread
 from apps.common import events
 from apps.common.money import ZERO
 from apps.orders.models import LineCancellation, Order, OrderItem
-from apps.orders.services import fulfilment, lifecycle, parcels
+from apps.orders.services import fulfilment, lifecycle, line_shares, parcels
 from apps.orders.services.actors import actor_key, actor_label
 from apps.orders.services.fulfilment import ExceedsOpenQuantity, Wanted
 from apps.products.services.stock_parts import restock_part
@@ -49,15 +48,9 @@ def cancel_lines(*, order_id: UUID, wanted: Sequence[Wanted], actor: "Actor" = N
     amount = sum((row.amount for row in rows), ZERO)
     Order.objects.filter(pk=order.pk).update(cancelled_total=F("cancelled_total") + amount, updated_at=timezone.now())
     order.refresh_from_db(fields=["cancelled_total"])
-    _record(order, rows, amount, actor, reason)
+    _record(order, rows, actor, reason)
     parcels.settle(order, actor=actor, reason="the rest was cancelled")
     return order
-
-
-def share(amount: Decimal, *, units: int, before: int, taken: int, currency: str) -> Decimal:
-    """The part of an amount that belongs to the `taken` units after the first `before` of `units`."""
-    shares = spread(amount, dict.fromkeys(range(units), Decimal(1)), currency)
-    return sum((shares[index] for index in range(before, before + taken)), ZERO)
 
 
 def _cancel(order: Order, item: OrderItem, quantity: int, actor: "Actor", reason: str) -> LineCancellation:
@@ -66,26 +59,18 @@ def _cancel(order: Order, item: OrderItem, quantity: int, actor: "Actor", reason
     ).update(cancelled_quantity=F("cancelled_quantity") + quantity, updated_at=timezone.now())
     if not taken:
         raise ExceedsOpenQuantity
-    parts = {
-        name: share(
-            getattr(item, name),
-            units=item.quantity,
-            before=item.cancelled_quantity,
-            taken=quantity,
-            currency=order.currency,
-        )
-        for name in ("line_total", "discount", "tax")
-    }
-    added_tax = ZERO if order.tax_included else parts["tax"]
+    part = line_shares.first_units(order, item, before=item.cancelled_quantity, units=quantity)
     return LineCancellation.objects.create(
         order=order,
         item=item,
         quantity=quantity,
-        amount=parts["line_total"] - parts["discount"] + added_tax,
+        line_total=part.line_total,
+        discount=part.discount,
+        tax=part.tax,
+        amount=part.amount,
         reason=reason[:200],
         actor=actor_label(actor, owner_id=order.user_id),
         actor_id=actor_key(actor),
-        **parts,
     )
 
 
@@ -103,16 +88,27 @@ def _places(order: Order, items: list[OrderItem], units: dict[UUID, int]) -> dic
     return back
 
 
-def _record(order: Order, rows: list[LineCancellation], amount: Decimal, actor: "Actor", reason: str) -> None:
+def _record(order: Order, rows: list[LineCancellation], actor: "Actor", reason: str) -> None:
+    """`amount` is what goes back now: units whose price staff had refunded before get nothing a second time."""
+    back = {row.pk: _not_refunded(order, row) for row in rows}
     data = {
         "number": order.number,
         "by": actor_label(actor, owner_id=order.user_id),
         "reason": reason[:200],
-        "amount": str(amount),
+        "amount": str(sum(back.values(), ZERO)),
         "currency": order.currency,
         "lines": [
-            {"item": str(row.item_id), "sku": row.item.sku, "quantity": row.quantity, "amount": str(row.amount)}
+            {"item": str(row.item_id), "sku": row.item.sku, "quantity": row.quantity, "amount": str(back[row.pk])}
             for row in rows
         ],
     }
     events.record("order.lines_cancelled", target=order, actor=actor, data=data)
+
+
+def _not_refunded(order: Order, row: LineCancellation) -> Decimal:
+    """The share of those cancelled units that were not refunded: refunds take a line's units from its end."""
+    item = row.item  # as it was before: its counters do not contain this cancellation
+    open_units = max(item.quantity - item.refunded_quantity - item.cancelled_quantity, 0)
+    if open_units >= row.quantity:
+        return row.amount
+    return line_shares.first_units(order, item, before=item.cancelled_quantity, units=open_units).amount

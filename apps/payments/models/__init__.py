@@ -1,6 +1,6 @@
 from apps.payments.models.dispute import Dispute, DisputeEvidence
 from apps.payments.models.ledger import PaymentEvent
-from apps.payments.models.payment import Payment, Refund
+from apps.payments.models.payment import Payment, Refund, RefundLine
 from apps.payments.models.webhook import WebhookEvent
 
-__all__ = ["Dispute", "DisputeEvidence", "Payment", "PaymentEvent", "Refund", "WebhookEvent"]
+__all__ = ["Dispute", "DisputeEvidence", "Payment", "PaymentEvent", "Refund", "RefundLine", "WebhookEvent"]

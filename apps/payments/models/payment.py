@@ -7,9 +7,9 @@ from uuid import UUID
 from django.db import models
 from django.db.models import F, Q
 
-from apps.common.models import AmountField, BaseModel, CurrencyField
+from apps.common.models import AmountField, BaseModel, CurrencyField, append_only, new_id
 from apps.common.money import ZERO
-from apps.orders.models import Order
+from apps.orders.models import Order, OrderItem
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -143,8 +143,21 @@ class Refund(BaseModel):
         SUCCEEDED = "succeeded"
         FAILED = "failed"
 
+    class Cause(models.TextChoices):
+        """What made it: by staff, the order cancelled whole or in lines, goods returned, more paid than was due,
+        or somebody at the provider."""
+
+        STAFF = "staff"
+        ORDER_CANCELLED = "order_cancelled"
+        LINES_CANCELLED = "lines_cancelled"
+        RETURN = "return"
+        SURPLUS = "surplus"
+        PROVIDER = "provider"
+
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
     amount = AmountField()
+    cause = models.CharField(max_length=16, choices=Cause.choices, default=Cause.STAFF)
+    cause_id = models.UUIDField(null=True, blank=True, help_text="the event or return that made it, which does so once")
     reason = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.REQUESTED)
     provider_reference = models.CharField(max_length=120, blank=True)
@@ -166,7 +179,8 @@ class Refund(BaseModel):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["next_attempt_at"], name="refunds_due", condition=Q(status="requested"))
+            models.Index(fields=["next_attempt_at"], name="refunds_due", condition=Q(status="requested")),
+            models.Index(fields=["cause_id"], name="refunds_by_cause", condition=Q(cause_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -176,3 +190,27 @@ class Refund(BaseModel):
     def event_aggregate(self) -> tuple[str, UUID]:
         """Events of this belong to the order's public stream."""
         return ("order", self.payment.order_id)
+
+
+class RefundLine(models.Model):
+    """Of which order line a refund is, and how much of it. Append-only.
+
+    `quantity` is 0 where the line's units stand with another refund: their price came from two payments.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    refund = models.ForeignKey(Refund, on_delete=models.PROTECT, related_name="lines")
+    item = models.ForeignKey(OrderItem, on_delete=models.PROTECT, related_name="refund_lines")
+    quantity = models.PositiveIntegerField()
+    amount = AmountField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["refund", "item"], name="refund_line_once"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="refund_line_not_negative"),
+        ]
+        triggers: ClassVar = [append_only("refund_line_append_only")]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} of {self.item_id}"

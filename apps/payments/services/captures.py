@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from apps.common import events, nudge
@@ -20,7 +19,7 @@ from apps.orders.services import desk, lifecycle
 from apps.payments.gateways.base import ProviderPayment
 from apps.payments.gateways.registry import gateway
 from apps.payments.models import Payment
-from apps.payments.services import settlement
+from apps.payments.services import ledger, refunds, settlement
 from apps.payments.services.asking import asking_provider
 from apps.payments.services.locking import locked
 
@@ -63,7 +62,7 @@ def _request(payment_id: UUID, amount: Decimal | None, actor: "User | None") -> 
     payment = locked(payment_id)
     if payment.status != Payment.Status.AUTHORISED:
         raise NotAuthorised
-    wanted = payment.authorised if amount is None else amount
+    wanted = min(payment.authorised, _left_to_take(payment.order)) if amount is None else amount
     if wanted <= ZERO or wanted > payment.authorised:
         raise ExceedsAuthorised(extra={"authorised": money_json(payment.authorised, payment.currency)})
     payment.capture_requested, payment.next_check_at = wanted, timezone.now() + settlement.SHORTEST
@@ -73,13 +72,29 @@ def _request(payment_id: UUID, amount: Decimal | None, actor: "User | None") -> 
     return payment
 
 
+@transaction.atomic
 def request_for_order(order_id: UUID) -> int:
-    """The goods have left: all that is still held for the order is to be taken. Returns how many payments that is."""
-    due = Payment.objects.filter(order_id=order_id, status=Payment.Status.AUTHORISED, capture_requested=None)
-    asked = due.update(capture_requested=F("authorised"), next_check_at=timezone.now())
+    """The goods have left: what they cost is to be taken of the money that is held. Returns of how many payments.
+
+    Units that were cancelled meanwhile are not charged: the bank releases their share.
+    """
+    order = Order.objects.lock().get(pk=order_id)
+    left, asked = _left_to_take(order), 0
+    for payment in Payment.objects.lock().filter(order=order, status=Payment.Status.AUTHORISED, capture_requested=None):
+        wanted = min(payment.authorised, left)
+        if wanted <= ZERO:
+            break
+        payment.capture_requested, payment.next_check_at = wanted, timezone.now()
+        payment.save(update_fields=["capture_requested", "next_check_at", "updated_at"])
+        left, asked = left - wanted, asked + 1
     if asked:
         transaction.on_commit(lambda: nudge.send("process_pending_payments"), robust=True)
     return asked
+
+
+def _left_to_take(order: Order) -> Decimal:
+    """What a locked order costs and nobody has taken yet. What went back for cancelled units was taken too much."""
+    return order.due_total - ledger.sums_of_order(order).captured + refunds.for_cancelled_lines(order)
 
 
 def void(*, payment_id: UUID, reason: str = "", actor: "User | None" = None) -> Payment:

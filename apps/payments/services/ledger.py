@@ -137,7 +137,7 @@ def sums_of_order(order: Order) -> Amounts:
 def derived_status(order: Order, sums: Amounts) -> str:
     """The payment status of a locked order; see `status_of`."""
     failed = sums.authorised == ZERO and order.payments.filter(status=Payment.Status.FAILED).exists()
-    return status_of(sums, total=order.total, failed=failed)
+    return status_of(sums, total=order.due_total, failed=failed)
 
 
 @transaction.atomic(savepoint=False)  # a step: part of the caller's transaction

@@ -4,6 +4,8 @@ The provider is asked by `process_refund`, outside any transaction, under a key 
 it is asked, the money goes back once.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,16 +13,18 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from apps.common import events, nudge
 from apps.common.errors import Conflict, NotFound
 from apps.common.money import ZERO, from_minor, money_json, to_minor
 from apps.orders.models import Order
+from apps.orders.services import line_shares
+from apps.orders.services.fulfilment import Wanted
 from apps.payments.gateways.base import ProviderRefund, ProviderRefused, ProviderUnavailable
 from apps.payments.gateways.registry import gateway
-from apps.payments.models import Payment, PaymentEvent, Refund
+from apps.payments.models import Payment, PaymentEvent, Refund, RefundLine
 from apps.payments.services import ledger
 from apps.payments.services.locking import locked
 
@@ -38,34 +42,62 @@ class ExceedsRefundable(Conflict):
     detail = "This is more than what was captured and not yet refunded."
 
 
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What a refund is made for; an event or return named by `cause_id` makes its refunds once."""
+
+    reason: str
+    cause: str = Refund.Cause.STAFF
+    cause_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What goes back for some units of an order line."""
+
+    item_id: UUID
+    quantity: int
+    amount: Decimal
+
+
 @transaction.atomic
 def request_refund(
-    *, payment_id: UUID, amount: Decimal | None = None, reason: str = "", actor: "User | None" = None
+    *,
+    payment_id: UUID,
+    amount: Decimal | None = None,
+    lines: Sequence[Wanted] = (),
+    reason: str = "",
+    actor: "User | None" = None,
 ) -> Refund:
-    """Ask for money back; all that is left without an amount. Raises NotFound or ExceedsRefundable."""
+    """Ask for money back: what the units of `lines` cost, else `amount`, else all that is left.
+
+    Raises NotFound, ExceedsRefundable, Invalid (a line that is not the order's) or ExceedsRefundableUnits.
+    """
     order_id = Payment.objects.filter(pk=payment_id).values_list("order_id", flat=True).first()
     if order_id is None:
         raise NotFound
     order = Order.objects.lock().get(pk=order_id)
     payment = Payment.objects.lock().get(pk=payment_id)
-    refund = take_for_refund(
-        payment=payment,
-        amount=payment.refundable if amount is None else amount,
-        reason=reason,
-        actor=actor,
-    )
+    shares = [Part(each.item.pk, each.quantity, each.amount) for each in line_shares.take_refunded(order, lines)]
+    if shares:
+        amount = sum((each.amount for each in shares), ZERO)
+    wanted = payment.refundable if amount is None else amount
+    refund = take_for_refund(payment=payment, amount=wanted, why=Why(reason), actor=actor)
+    _write_lines(refund, shares)
     ledger.derive_payment_status(order)
     return refund
 
 
-def take_for_refund(*, payment: Payment, amount: Decimal, reason: str, actor: "User | None" = None) -> Refund:
+def take_for_refund(*, payment: Payment, amount: Decimal, why: Why, actor: "User | None" = None) -> Refund:
     """Reserve an amount of a locked payment and note the refund, in the caller's transaction."""
     if amount <= 0 or amount > payment.refundable:
         raise ExceedsRefundable(extra={"refundable": money_json(payment.refundable, payment.currency)})
     refund = Refund.objects.create(
         payment=payment,
         amount=amount,
-        reason=reason[:200],
+        reason=why.reason[:200],
+        cause=why.cause,
+        cause_id=why.cause_id,
         next_attempt_at=timezone.now(),
         actor_id=actor.pk if actor is not None else None,
     )
@@ -82,25 +114,61 @@ def refund_order(order_id: UUID, *, reason: str) -> int:
     made = 0
     for payment in Payment.objects.lock().filter(order=order, captured__gt=F("refunded")):
         if payment.refundable > ZERO:
-            take_for_refund(payment=payment, amount=payment.refundable, reason=reason)
+            why = Why(reason, Refund.Cause.ORDER_CANCELLED)
+            take_for_refund(payment=payment, amount=payment.refundable, why=why)
             made += 1
     if made:
         ledger.derive_payment_status(order)
     return made
 
 
-def refund_share(order_id: UUID, *, amount: Decimal, reason: str) -> Decimal:
-    """Ask for part of an order's money, from its payments in turn; returns how much that is: at most what is left."""
+@transaction.atomic
+def refund_cancelled_lines(order_id: UUID, *, parts: Sequence[Part], reason: str, event_id: UUID) -> Decimal:
+    """Give back the share of cancelled units, once per event; returns how much that is.
+
+    Only what was taken: of money that is held less will be captured, so nothing goes back for that.
+    """
     order = Order.objects.lock().get(pk=order_id)
+    taken_too_much = ledger.sums_of_order(order).captured - order.due_total - for_cancelled_lines(order)
+    why = Why(reason, Refund.Cause.LINES_CANCELLED, event_id)
+    amount = min(sum((part.amount for part in parts), ZERO), taken_too_much)
+    return _refund_parts(order, amount, parts, why)
+
+
+def for_cancelled_lines(order: Order) -> Decimal:
+    """What has gone back, or is on its way, because units of an order were cancelled."""
+    made = Refund.objects.filter(payment__order=order, cause=Refund.Cause.LINES_CANCELLED)
+    return made.exclude(status=Refund.Status.FAILED).aggregate(sum=Sum("amount"))["sum"] or ZERO
+
+
+def _refund_parts(order: Order, amount: Decimal, parts: Sequence[Part], why: Why) -> Decimal:
+    """Take an amount from the payments of a locked order in turn, at most what is left, and note what it was for."""
     left = amount
-    for payment in Payment.objects.lock().filter(order=order, captured__gt=F("refunded")):
-        part = min(left, payment.refundable)
-        if part > ZERO:
-            take_for_refund(payment=payment, amount=part, reason=reason)
-            left -= part
-    if left < amount:
-        ledger.derive_payment_status(order)
+    if not Refund.objects.filter(cause_id=why.cause_id).exists():
+        open_parts = list(parts)
+        for payment in Payment.objects.lock().filter(order=order, captured__gt=F("refunded")):
+            part = min(left, payment.refundable)
+            if part > ZERO:
+                refund = take_for_refund(payment=payment, amount=part, why=why)
+                open_parts = _write_lines(refund, open_parts)
+                left -= part
+    ledger.derive_payment_status(order)
     return amount - left
+
+
+def _write_lines(refund: Refund, parts: Sequence[Part]) -> list[Part]:
+    """Note what a refund is for, up to its amount; returns what is left for the next one."""
+    left, rows, rest = refund.amount, [], []
+    for part in parts:
+        amount = min(part.amount, left)
+        left -= amount
+        if amount or not part.amount:
+            rows.append(RefundLine(refund=refund, item_id=part.item_id, quantity=part.quantity, amount=amount))
+            part = Part(part.item_id, 0, part.amount - amount)
+        if part.amount > ZERO:
+            rest.append(part)
+    RefundLine.objects.bulk_create(rows)
+    return rest
 
 
 def process_refund(refund_id: UUID | str) -> bool:
@@ -166,6 +234,7 @@ def _adopt(provider: str, answer: ProviderRefund) -> Refund:
         payment=payment,
         amount=from_minor(answer.amount, payment.currency),
         reason="made at the provider",
+        cause=Refund.Cause.PROVIDER,
         provider_reference=answer.reference,
         attempts=1,
         next_attempt_at=timezone.now() + LEASE,
@@ -206,6 +275,8 @@ def conclude(refund_id: UUID, answer: ProviderRefund) -> None:
     else:
         refund.status, refund.failure_detail = Refund.Status.FAILED, answer.failure_detail[:300]
         log.error("refund_failed", refund=str(refund.pk), detail=answer.failure_detail)
+        if refund.cause in (Refund.Cause.STAFF, Refund.Cause.RETURN):
+            line_shares.give_back_refunded(dict(refund.lines.values_list("item_id", "quantity")))
     refund.save()
     _book(payment, refund)
     ledger.derive_payment_status(order)

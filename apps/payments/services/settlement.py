@@ -18,7 +18,7 @@ from apps.common.money import ZERO, from_minor, to_minor
 from apps.orders.models import Order
 from apps.orders.services import lifecycle
 from apps.payments.gateways.base import ProviderPayment
-from apps.payments.models import Payment, PaymentEvent
+from apps.payments.models import Payment, PaymentEvent, Refund
 from apps.payments.services import ledger, refunds
 from apps.payments.services.locking import locked
 from apps.products.services import stock
@@ -206,9 +206,10 @@ def use_for_order(payment: Payment) -> None:
         _confirm(order, ledger.derived_status(order, sums))
     # The order was cancelled, paid otherwise or sold out before this money came.
     closed = order.status in (Order.Status.CANCELLED, Order.Status.RETURNED)
-    surplus = min(payment.captured if closed else sums.captured - order.total, payment.refundable)
+    surplus = min(payment.captured if closed else sums.captured - order.due_total, payment.refundable)
     if surplus > ZERO:
-        refunds.take_for_refund(payment=payment, amount=surplus, reason="order not open for payment")
+        why = refunds.Why("order not open for payment", Refund.Cause.SURPLUS)
+        refunds.take_for_refund(payment=payment, amount=surplus, why=why)
         sums = ledger.sums_of_order(order)
     lifecycle.set_payment_status(order=order, status=ledger.derived_status(order, sums))
 

@@ -28,9 +28,28 @@ class ConfirmBody(StrictSerializer):
     )
 
 
+class RefundUnitsBody(StrictSerializer):
+    item = serializers.UUIDField(help_text="id of the order's line")
+    quantity = serializers.IntegerField(min_value=1, max_value=999)
+
+
 class RefundBody(StrictSerializer):
+    """An amount, or lines, or neither."""
+
     amount = MoneyField(required=False, help_text="default: all that is left")
+    lines = serializers.ListField(
+        child=RefundUnitsBody(),
+        required=False,
+        allow_empty=False,
+        max_length=100,
+        help_text="what these units cost, with discount and tax",
+    )
     reason = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "amount" in attrs and "lines" in attrs:
+            raise serializers.ValidationError({"lines": ["Give either lines or an amount."]}, code="invalid")
+        return attrs
 
 
 class CaptureBody(StrictSerializer):
@@ -78,10 +97,21 @@ class PaidOrderOut(serializers.Serializer[Any]):
     payment_status = serializers.ChoiceField(choices=Order.PaymentStatus.choices)
 
 
+class RefundLineOut(serializers.Serializer[Any]):
+    item = serializers.UUIDField(help_text="id of the order's line")
+    sku = serializers.CharField(max_length=64)
+    quantity = serializers.IntegerField(
+        min_value=0, max_value=999, help_text="0: the units stand with a refund of another payment"
+    )
+    amount = MoneyField()
+
+
 class RefundOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     amount = MoneyField()
     status = serializers.ChoiceField(choices=Refund.Status.choices)
+    cause = serializers.ChoiceField(choices=Refund.Cause.choices)
+    lines = RefundLineOut(many=True)
     reason = serializers.CharField(max_length=200)
     created_at = serializers.DateTimeField()
     succeeded_at = serializers.DateTimeField(allow_null=True)
@@ -136,7 +166,7 @@ def present_row(payment: Payment) -> dict[str, Any]:
 
 
 def present_payment(payment: Payment) -> dict[str, Any]:
-    refunds = [present_refund(refund, payment.currency) for refund in payment.refunds.all()]
+    refunds = [present_refund(refund, payment.currency) for refund in payment.refunds.prefetch_related("lines__item")]
     return {**present_row(payment), "refunds": refunds}
 
 
@@ -145,6 +175,16 @@ def present_refund(refund: Refund, currency: str) -> dict[str, Any]:
         "id": refund.id,
         "amount": money_json(refund.amount, currency),
         "status": refund.status,
+        "cause": refund.cause,
+        "lines": [
+            {
+                "item": line.item_id,
+                "sku": line.item.sku,
+                "quantity": line.quantity,
+                "amount": money_json(line.amount, currency),
+            }
+            for line in refund.lines.all()
+        ],
         "reason": refund.reason,
         "created_at": refund.created_at,
         "succeeded_at": refund.succeeded_at,

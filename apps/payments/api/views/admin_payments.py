@@ -14,6 +14,7 @@ from apps.common.api.pagination import PageQuery, numbered_page
 from apps.common.api.permissions import staff
 from apps.common.api.views import ApiView, created
 from apps.common.errors import Invalid, NotFound
+from apps.orders.services.fulfilment import Wanted
 from apps.payments.api.serializers.payment import (
     CaptureBody,
     MarkPaidBody,
@@ -70,7 +71,7 @@ class AdminRefunds(ApiView):
     )
     def get(self, request: Request, payment_id: UUID) -> Response:
         payment = _payment(payment_id)
-        refunds = payment.refunds.order_by("-id")
+        refunds = payment.refunds.order_by("-id").prefetch_related("lines__item")
         return numbered_page(
             request, self.query, refunds, lambda refund: present_refund(refund, payment.currency)
         ).response()
@@ -78,14 +79,20 @@ class AdminRefunds(ApiView):
     @extend_schema(
         operation_id="admin_refunds_create",
         summary="Refund a payment",
-        description="All that is left, or an amount. The money is reserved at once and sent by a worker.",
+        description="All that is left, an amount, or what units of some lines cost. The money is reserved at once and"
+        " sent by a worker. Goods are not moved by it: see /admin/returns/.",
         tags=TAGS,
         request=RefundBody,
         responses={201: RefundOut},
         examples=[
             OpenApiExample(
                 "A part", {"amount": {"amount": "5.00", "currency": "USD"}, "reason": "Scratched"}, request_only=True
-            )
+            ),
+            OpenApiExample(
+                "One unit of a line",
+                {"lines": [{"item": "019a5c5e-0000-7000-8000-000000000001", "quantity": 1}], "reason": "Scratched"},
+                request_only=True,
+            ),
         ],
     )
     @idempotent()
@@ -96,6 +103,7 @@ class AdminRefunds(ApiView):
         refund = request_refund(
             payment_id=payment_id,
             amount=_amount_of(body, payment),
+            lines=[Wanted(line["item"], line["quantity"]) for line in body.get("lines", ())],
             reason=body["reason"],
             actor=actor,
         )

@@ -86,6 +86,11 @@ def test_every_number_and_text_has_its_limits() -> None:
     assert numbers + texts == []
 
 
+def test_a_list_of_values_that_may_be_null_has_null_among_them() -> None:
+    found = list(nodes(schema_truth.document()))
+    assert [path for path, node in found if node.get("nullable") and None not in node.get("enum", [None])] == []
+
+
 def test_every_parameter_has_its_description() -> None:
     found = list(nodes(schema_truth.document()))
     assert [path for path, node in found if {"in", "name"} <= {*node} and not node.get("description")] == []

@@ -133,6 +133,12 @@ def _add_headers(operation: dict[str, Any]) -> None:
                 headers.setdefault(name, {"$ref": f"#/components/headers/{name}"})
 
 
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    # OpenAPI 3.0.3: a list of values that lacks null refuses it, whatever `nullable` says.
+    values = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return schema | values | {"nullable": True}
+
+
 def _describe_documents(operation: dict[str, Any]) -> None:
     """PDF beside JSON: how long at most, and what `format` chooses."""
     for response in operation["responses"].values():
@@ -168,7 +174,7 @@ def _name_nullable_references(node: Any, schemas: dict[str, Any]) -> None:
         if node.get("nullable") and references and "type" not in node:
             name = references[0]["$ref"].rpartition("/")[2]
             twin = f"{name}OrNull"
-            schemas.setdefault(twin, {**schemas[name], "nullable": True})
+            schemas.setdefault(twin, _nullable(schemas[name]))
             reference = {"$ref": f"#/components/schemas/{twin}"}
             rest = {key: value for key, value in node.items() if key not in ("allOf", "nullable")}
             node.clear()

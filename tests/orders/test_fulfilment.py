@@ -303,6 +303,8 @@ def test_the_packing_slip_is_a_pdf_in_any_script(staff):
     pay(order)
     parcel = ship(staff, order, all=True).json()["results"][0]["id"]
     slip = staff.get(f"/admin/shipments/{parcel}/packing-slip/", Accept="application/pdf")
+    as_json = staff.get(f"/admin/shipments/{parcel}/packing-slip/", Accept="application/json").json()
+    assert as_json == staff.get(f"/admin/shipments/{parcel}/").json()
     assert (slip.status_code, slip["Content-Type"], slip.content[:5]) == (200, "application/pdf", b"%PDF-")
     missing = "/admin/shipments/00000000-0000-4000-8000-000000000000"
     assert code(staff.get(f"{missing}/packing-slip/")) == (404, "not_found")

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import QuerySet, URLField
 from django.http import HttpRequest, HttpResponse
 
 from apps.common.admin import ReadOnlyAdmin, ReadOnlyInline, money_column
@@ -36,6 +36,7 @@ class ShipmentAdmin(ReadOnlyAdmin):
     search_fields = ["order__number", "tracking_number"]
     inlines = [ShipmentLineInline, TrackingEventInline]
     actions = ["send", "arrive", "unpack", "print_slip"]
+    formfield_overrides = {URLField: {"assume_scheme": "https"}}
 
     def has_move_permission(self, request: HttpRequest) -> bool:
         """Moving parcels takes the same permission as through the API."""

@@ -145,12 +145,17 @@ class AdminPackingSlip(ApiView):
     @extend_schema(
         operation_id="admin_shipments_packing_slip",
         summary="Print a parcel's packing slip",
-        description="What is in it and whose it is, without prices.",
+        description="What is in it and whose it is, without prices: as PDF, or by `Accept: application/json` as JSON.",
         tags=TAGS,
-        responses={(200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description="The slip.")},
+        responses={
+            (200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description="The slip."),
+            (200, "application/json"): AdminShipmentOut,
+        },
     )
     def get(self, request: Request, shipment_id: UUID) -> Response:
         shipment = _shipment(shipment_id)
+        if request.accepted_renderer.format == "json":
+            return Response(present_admin_shipment(shipment))
         name = f'inline; filename="packing-slip-{shipment.order.number}.pdf"'
         return Response(packing_slip(shipment), headers={"Content-Disposition": name}, content_type="application/pdf")
 

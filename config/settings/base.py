@@ -251,6 +251,10 @@ OUTSIDE_ANSWER_SECONDS = 3600
 CART_MAX_LINES = 100
 CART_MAX_QUANTITY = 999
 CART_MAX_COUPONS = 5
+# Where carts come from, for promotions that ask; the first is meant when nobody says.
+CHANNELS: list[str] = env.list("CHANNELS", default=["web"])
+# A quote's prices and stock are held for so long.
+QUOTE_MINUTES = env.int("QUOTE_MINUTES", default=15)
 # Stock is held while it is in a cart, for so long after the cart's last change; 0: only from the order on.
 CART_HOLD_MINUTES = env.int("CART_HOLD_MINUTES", default=0)
 # The longest hold that an outside system may ask for.
@@ -328,6 +332,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "clean-carts": {"task": "clean_carts", "schedule": crontab(minute="*/10")},
     "run-background-jobs": {"task": "run_background_jobs", "schedule": 15.0, "options": {"expires": 15}},
     "check-low-stock-products": {"task": "check_low_stock_products", "schedule": crontab(minute=7)},
     "verify-stock": {"task": "verify_stock", "schedule": crontab(hour=3, minute=41)},

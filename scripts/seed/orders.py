@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from apps.cart.services import baskets
 from apps.cart.services.baskets import Owner
+from apps.cart.services.checkout_details import CheckoutDetails
 from apps.common import events
 from apps.common.models import EventDelivery
 from apps.common.money import round_money
@@ -131,7 +132,7 @@ class Replay:
         for sku in self.rng.sample(self.skus, self.rng.choice((1, 1, 2, 2, 3, 4))):
             basket, _ = baskets.add_item(owner, sku=sku, quantity=self.rng.choice((1, 1, 1, 2, 3)))
             owner = owner if user else Owner(token=basket.cart.token)
-        details = checkout.CheckoutDetails(
+        details = CheckoutDetails(
             email=None if user else GUEST, shipping_address=self._address(user), shipping_method=method
         )
         self.orders[index] = checkout.place_order(owner=owner, user=user or AnonymousUser(), details=details)

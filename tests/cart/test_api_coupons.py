@@ -120,7 +120,14 @@ def test_a_code_that_stops_to_apply_stays_and_warns_and_hinders_an_order_until_i
     assert refusal(refused) == (409, "coupon_not_applicable", "minimum_quantity_not_reached")
     assert refused.json()["coupon"] == "TEN"
     assert refused.json()["diff"] == [
-        {"line": None, "field": "coupon", "old": "TEN", "new": None, "cause": "minimum_quantity_not_reached"}
+        {
+            "line": None,
+            "field": "coupon",
+            "old": "TEN",
+            "new": None,
+            "cause": "coupon_not_applicable",
+            "reason": "minimum_quantity_not_reached",
+        }
     ]
     total = refused.json()["total"]
     assert total == {"amount": "27.22", "currency": "USD"}

@@ -43,6 +43,7 @@ def test_a_cart_becomes_a_paid_order_in_its_currency(stripe, currency, usd, unit
     assert [totals[name] for name in ("shipping", "tax", "total")] == [
         money(each, currency) for each in (shipping, tax, total)
     ]
+    assert placed.json()["exchange_rate"] == {"rate": usd, "on": today().isoformat()}
     order = Order.objects.get()
     assert (order.currency, order.exchange_rate, order.exchange_rate_on) == (currency, Decimal(usd), today())
     client.headers["X-Order-Token"] = placed.json()["order_token"]

@@ -17,6 +17,7 @@ from apps.products.models import ProductVariant
 from scripts.standin.server import StripeStandin
 from tests import cache_keys
 from tests.cart.offers import coupon, offer
+from tests.cart.quiet_shop import be_quiet
 from tests.client import ApiClient
 from tests.contracts.endpoints import World, fill
 from tests.factories import ADDRESS, PASSWORD, ProductFactory, UserFactory, sellable
@@ -155,7 +156,8 @@ def paying() -> dict[str, int]:
     return counts
 
 
-def test_each_endpoint_costs_what_the_table_says(stripe: StripeStandin) -> None:
+def test_each_endpoint_costs_what_the_table_says(stripe: StripeStandin, monkeypatch: Any) -> None:
+    be_quiet(monkeypatch)
     world = World()
     for _ in range(25):
         ProductFactory(category=world.product.category)

@@ -74,14 +74,7 @@ def form_of(client: Client, path: str, **changes: Any) -> dict[str, Any]:
 
 
 def save(client: Client, path: str, **changes: Any) -> Any:
-    r = client.post(path, form_of(client, path, **changes), follow=True)
-    print(
-        "DBG",
-        r.redirect_chain,
-        r.context and r.context.get("errors"),
-        form_of(client, path) if "change" in path else "",
-    )
-    return r
+    return client.post(path, form_of(client, path, **changes), follow=True)
 
 
 @pytest.mark.parametrize("model", list(apps.get_app_config("products").get_models()), ids=lambda model: model.__name__)

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from apps.cart.models import Cart, CartItem
-from apps.common.admin import ReadOnlyAdmin, ReadOnlyInline
+from apps.cart.models import Cart, CartItem, CartQuote
+from apps.common.admin import ReadOnlyAdmin, ReadOnlyInline, money_column
 
 
 class CartItemInline(ReadOnlyInline):
@@ -28,3 +28,12 @@ class CartItemAdmin(ReadOnlyAdmin):
     list_display = ["cart", "variant", "quantity", "unit_price", "updated_at"]
     list_select_related = ["cart", "cart__user", "variant"]
     search_fields = ["variant__sku"]
+
+
+@admin.register(CartQuote)
+class CartQuoteAdmin(ReadOnlyAdmin):
+    """What was promised to whom; deleted soon after it has run out."""
+
+    list_display = ["cart", money_column("total"), "created_at", "expires_at"]
+    list_select_related = ["cart", "cart__user"]
+    date_hierarchy = "created_at"

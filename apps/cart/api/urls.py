@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.cart.api.views import cart, coupons, promotion_coupons, promotions
+from apps.cart.api.views import cart, coupons, promotion_coupons, promotions, quotes
 
 urlpatterns = [
     path("cart/", cart.CartDetail.as_view(), name="cart"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("cart/shipping-rates/", cart.CartShippingRates.as_view(), name="cart-shipping-rates"),
     path("cart/coupons/", coupons.CartCoupons.as_view(), name="cart-coupons"),
     path("cart/coupons/<str:code>/", coupons.CartCouponDetail.as_view(), name="cart-coupon"),
+    path("cart/quote/", quotes.CartQuoteView.as_view(), name="cart-quote"),
     path("cart/merge/", cart.CartMerge.as_view(), name="cart-merge"),
     path("promotions/", promotions.PromotionList.as_view(), name="promotions"),
     path("admin/promotions/", promotions.AdminPromotions.as_view(), name="admin-promotions"),

@@ -11,6 +11,11 @@ from apps.common.models import AmountField, BaseModel, CurrencyField, default_cu
 from apps.products.models import ProductVariant, Store
 
 
+def default_channel() -> str:
+    """Where carts come from that do not say."""
+    return str(settings.CHANNELS[0])
+
+
 class CartQuerySet(models.QuerySet["Cart"]):
     """Reads and locks of carts."""
 
@@ -53,6 +58,7 @@ class Cart(BaseModel):
     billing_address = models.JSONField(null=True, blank=True)
     shipping_method = models.CharField(max_length=40, blank=True)
     pickup_store = models.ForeignKey(Store, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    channel = models.CharField(max_length=40, default=default_channel, help_text="one of CHANNELS; promotions may ask")
     vat_number = models.CharField(max_length=20, blank=True, help_text="of a business in the European Union")
     vat_number_check = models.CharField(max_length=10, choices=VatNumberCheck.choices, blank=True)
     note = models.CharField(max_length=500, blank=True)

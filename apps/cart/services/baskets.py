@@ -68,7 +68,7 @@ def add_item(owner: Owner, *, sku: str, quantity: int, currency: str | None = No
     wanted = quantity + (item.quantity if item else 0)
     if item is None and len(present) >= settings.CART_MAX_LINES:
         raise CartFull
-    _check(variant, wanted)
+    _check(variant, wanted, cart)
     if item is None:
         item = CartItem(cart=cart, variant=variant)
     item.quantity, item.unit_price = wanted, variant.price
@@ -88,7 +88,7 @@ def set_quantity(owner: Owner, *, item_id: UUID, quantity: int) -> contents.Bask
     variant = _sellable(ProductVariant.objects.filter(pk=item.variant_id))
     more = quantity > item.quantity
     if more:
-        _check(variant, quantity)
+        _check(variant, quantity, cart)
     item.quantity, item.unit_price = quantity, variant.price
     item.save(update_fields=["quantity", "unit_price", "updated_at"])
     (holds.renew if more else holds.try_to_renew)(cart)
@@ -251,12 +251,15 @@ def _sellable(variants: "QuerySet[ProductVariant]") -> ProductVariant:
     return variant
 
 
-def _check(variant: ProductVariant, quantity: int) -> None:
+def _check(variant: ProductVariant, quantity: int, cart: Cart) -> None:
     """Refuse what the shop's limit or the stock forbids; the stock is taken at checkout, not here."""
     if quantity > settings.CART_MAX_QUANTITY:
         raise Invalid.field("/quantity", "max_value", f"At most {settings.CART_MAX_QUANTITY} of one variant.")
     left = max(0, getattr(variant, "available", 0))
-    if left < quantity and not holds.are_wanted():  # a hold is refused by the stock itself
+    if left >= quantity or holds.are_wanted():  # a hold is refused by the stock itself
+        return
+    left += holds.units_held(cart, variant.pk)
+    if left < quantity:
         raise stock.InsufficientStock(
             f"Only {left} left.", extra={"items": [{"sku": variant.sku, "requested": quantity, "available": left}]}
         )

@@ -9,7 +9,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import F
+from django.db import connection
+from django.db.models import F, TextField
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from apps.cart.models import Cart, CartItem, Coupon, ShippingMethod
@@ -17,9 +19,18 @@ from apps.cart.pricing.terms import PriceLine, PricingInput, Quote, QuotedLine, 
 from apps.cart.services import holds, shipping, taxes
 from apps.cart.services.pricing import quote
 from apps.cart.services.promotion_rules import Offers, offers_for
+from apps.common.errors import Unavailable
 from apps.products.models import Product, available_of
 from apps.products.services import prices, tree
+from apps.products.services.allocation import Destination
 from apps.products.services.prices import Asked, Conversion, PricePoint
+
+_MOMENT = RawSQL("pg_current_snapshot()::text", (), output_field=TextField())
+_READINGS = 10
+
+
+class PricesInMotion(Unavailable):
+    detail = "Prices change faster than they can be read. Try again shortly."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,8 @@ class Line:
     available: int
     sellable: bool
     price_source: str = prices.LIST_PRICE
+    held: int = 0
+    """Units of it that the cart holds itself, by a quote or because the shop holds what is in carts."""
 
     def warnings(self) -> list[str]:
         """Codes of what the shopper should know about this line."""
@@ -66,8 +79,10 @@ class Basket:
     shipping: shipping.Option | None
     """The chosen method; it is priced only while it serves."""
     coupons: tuple[Coupon, ...] = ()
-    conversion: Conversion | None = None
     """Those on the cart, whether they apply or not; see services/coupons.py."""
+    conversion: Conversion | None = None
+    moment: str = ""
+    """The database's snapshot in which the lines were read; empty without lines."""
 
     @property
     def shipping_method(self) -> ShippingMethod | None:
@@ -88,19 +103,21 @@ class Basket:
         return [line for line in self.quote.lines if line.gift_of]
 
 
-def load_lines(cart: Cart, *, conversion: Conversion | None, now: datetime) -> tuple[Line, ...]:
-    """The cart's lines with present prices and stock; two statements whatever their number."""
+def load_lines(cart: Cart, *, conversion: Conversion | None, now: datetime) -> tuple[tuple[Line, ...], str]:
+    """The cart's lines with present prices and stock, and the snapshot they were read in; two statements at most."""
     if cart._state.adding:
-        return ()
+        return (), ""
     rows = list(
         CartItem.objects.filter(cart=cart)
-        .annotate(available=available_of("variant"))
+        .annotate(available=available_of("variant"), own=holds.units_of("variant", cart=cart, now=now), moment=_MOMENT)
         .order_by("id")
         .values(
             "id",
             "variant_id",
             "quantity",
             "available",
+            "own",
+            "moment",
             seen_price=F("unit_price"),
             product_id=F("variant__product_id"),
             category_id=F("variant__product__category_id"),
@@ -120,9 +137,8 @@ def load_lines(cart: Cart, *, conversion: Conversion | None, now: datetime) -> t
             archived_at=F("variant__archived_at"),
         )
     )
-    own = holds.of(cart)
     priced = _prices(cart, rows, conversion, now)
-    return tuple(_line(row, own[row["variant_id"]], priced.get(row["variant_id"])) for row in rows)
+    return tuple(_line(row, priced.get(row["variant_id"])) for row in rows), rows[0]["moment"] if rows else ""
 
 
 def load_basket(
@@ -135,12 +151,43 @@ def load_basket(
     address = shipping_address or destination(cart)
     now = timezone.now()
     conversion = prices.conversion(cart.currency, now)
-    lines = load_lines(cart, conversion=conversion, now=now)
+    lines, moment = load_lines(cart, conversion=conversion, now=now)
     option = chosen or _chosen_method(cart, lines, address, conversion)
     units = {line.variant_id: line.quantity for line in lines if line.sellable}
     offers = offers_for(cart, units=units, now=now, conversion=conversion)
     pricing = pricing_input(cart, lines, option=option, address=address, offers=offers, now=now)
-    return Basket(cart, lines, pricing, quote(pricing), option, offers.coupons, conversion)
+    return Basket(cart, lines, pricing, quote(pricing), option, offers.coupons, conversion, moment)
+
+
+def load_settled(cart: Cart) -> Basket:
+    """The locked cart priced in one consistent state of the shop, for quotes and orders.
+
+    A price is read in several statements, and each sees what had been committed when it began: a new price and an old
+    promotion could meet that never stood side by side. Where nothing was committed in between, that cannot be; else
+    the cart is read until two readings agree, for then both show what stood at the moment between them.
+    """
+    basket = load_basket(cart)
+    if not basket.lines or nothing_committed_since(basket.moment):
+        return basket
+    for _ in range(_READINGS):
+        again = load_basket(cart)
+        if _agree(basket, again):
+            return again
+        basket = again
+    raise PricesInMotion
+
+
+def _agree(one: Basket, other: Basket) -> bool:
+    """Whether two readings saw the same. The clock moves, and how many gifts are left matters by what was given."""
+    plain = [replace(each.pricing, now=one.pricing.now, gifts=()) for each in (one, other)]
+    return plain[0] == plain[1] and one.quote.lines == other.quote.lines
+
+
+def nothing_committed_since(moment: str) -> bool:
+    """Whether no transaction of the whole database server ended since that snapshot."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_snapshot()::text")
+        return bool(cursor.fetchone() == (moment,))
 
 
 def destination(cart: Cart) -> Mapping[str, str] | None:
@@ -155,6 +202,17 @@ def destination(cart: Cart) -> Mapping[str, str] | None:
         "postal_code": store.postal_code,
         "country": store.country,
     }
+
+
+def stock_destination(cart: Cart) -> Destination:
+    """Where the goods go, for the choice of warehouses."""
+    address, store = destination(cart) or {}, cart.pickup_store
+    return Destination(
+        country=address.get("country", ""),
+        region=address.get("region", ""),
+        latitude=float(store.latitude) if store else None,
+        longitude=float(store.longitude) if store else None,
+    )
 
 
 def load_of(lines: tuple[Line, ...]) -> shipping.Load:
@@ -202,6 +260,7 @@ def pricing_input(
         now=now,
         zone=ZoneInfo(settings.SHOP_TIME_ZONE),
         country=address["country"] if address else "",
+        channel=cart.channel,
         shopper=offers.shopper,
         promotions=offers.rules,
         gifts=offers.gifts,
@@ -243,7 +302,7 @@ def _prices(
     )
 
 
-def _line(row: Mapping[str, Any], own: int, price: PricePoint | None) -> Line:
+def _line(row: Mapping[str, Any], price: PricePoint | None) -> Line:
     # Without a price in the cart's currency it cannot be sold.
     is_sold = row["archived_at"] is None and row["product_status"] == Product.Status.ACTIVE
     return Line(
@@ -262,9 +321,10 @@ def _line(row: Mapping[str, Any], own: int, price: PricePoint | None) -> Line:
         quantity=row["quantity"],
         unit_price=price.amount if price is not None else row["seen_price"],
         seen_price=row["seen_price"],
-        available=max(0, row["available"]) + own,
+        available=max(0, row["available"]) + row["own"],
         sellable=is_sold and price is not None,
         price_source=price.source if price is not None else prices.LIST_PRICE,
+        held=row["own"],
     )
 
 

@@ -1,17 +1,22 @@
-"""Stock held while it is in a cart, where the shop wants it so (CART_HOLD_MINUTES)."""
+"""Stock held for a cart: while it is in there, where the shop wants it so (CART_HOLD_MINUTES), and while it is quoted.
 
-from collections import Counter
-from datetime import timedelta
+A cart has one hold, by its own key: a quote's takes the place of the cart's, and the order's of either.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from apps.cart.models import Cart, CartItem
 from apps.products.models import Product, StockReservation
 from apps.products.services import stock
+from apps.products.services.allocation import Destination
 
 
 def are_wanted() -> bool:
@@ -44,18 +49,40 @@ def try_to_renew(cart: Cart) -> None:
         stock.release(reference=cart.pk)
 
 
+def hold_quoted(
+    cart: Cart, *, lines: Sequence[stock.StockLine], expires_at: datetime, destination: Destination
+) -> None:
+    """Hold what was quoted, in place of whatever the locked cart holds. Raises InsufficientStock."""
+    stock.reserve(
+        reference=cart.pk,
+        lines=lines,
+        expires_at=expires_at,
+        purpose=StockReservation.Purpose.QUOTE,
+        destination=destination,
+        replaces=[cart.pk],
+    )
+
+
 def drop(cart: Cart) -> None:
     """Hold nothing for this cart any more."""
-    if are_wanted():
-        stock.release(reference=cart.pk)
+    stock.release(reference=cart.pk)
 
 
-def of(cart: Cart) -> Counter[UUID]:
-    """Units held for the cart by variant: to the cart itself they are available."""
-    if not are_wanted():
-        return Counter()
+def units_of(variant: str, *, cart: Cart, now: datetime) -> Coalesce:
+    """An expression: units of the variant (named by its column) that the cart holds; to itself they are available."""
     held = StockReservation.objects.filter(
-        reference=cart.pk, status=StockReservation.Status.HELD, expires_at__gt=timezone.now()
+        reference=cart.pk, level__variant=OuterRef(variant), status=StockReservation.Status.HELD, expires_at__gt=now
     )
-    rows = held.order_by().values_list(F("level__variant_id")).annotate(units=Sum("quantity"))
-    return Counter(dict(rows))
+    total = held.order_by().values("reference").annotate(units=Sum("quantity")).values("units")
+    return Coalesce(Subquery(total), 0)
+
+
+def units_held(cart: Cart, variant_id: UUID) -> int:
+    """The same of one variant, as a number."""
+    held = StockReservation.objects.filter(
+        reference=cart.pk,
+        level__variant=variant_id,
+        status=StockReservation.Status.HELD,
+        expires_at__gt=timezone.now(),
+    )
+    return held.aggregate(units=Sum("quantity"))["units"] or 0

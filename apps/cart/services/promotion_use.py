@@ -14,6 +14,7 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from apps.cart.models import Coupon, Promotion, PromotionUse
+from apps.cart.pricing.comparison import OVER, Change, promotion_cause
 from apps.cart.pricing.terms import AppliedPromotion
 from apps.cart.services.customers import Customer
 from apps.common.errors import Conflict
@@ -35,16 +36,12 @@ class PromotionUsedUp(Conflict):
     detail = "An offer ended while you ordered."
 
 
-# Reasons that no change of the basket can overcome.
-EXPIRED = frozenset({"not_running", "ended", "code_inactive", "code_expired", "code_used", "usage_limit_reached"})
-
-
 def refused(*, code: str, name: str, reason: str) -> Conflict:
     """The problem for a promotion that can't be used, with what it changes; `code` is empty for an automatic one."""
     field = "coupon" if code else "promotion"
-    diff = [{"line": None, "field": field, "old": code or name, "new": None, "cause": reason}]
-    kind = PromotionUsedUp if not code else CouponExpired if reason in EXPIRED else CouponNotApplicable
-    return kind(extra={field: code or name, "reason": reason, "diff": diff})
+    gone = Change(None, field, code or name, None, promotion_cause(code=code, reason=reason), reason)
+    kind = PromotionUsedUp if not code else CouponExpired if reason in OVER else CouponNotApplicable
+    return kind(extra={field: code or name, "reason": reason, "diff": [gone.as_json()]})
 
 
 @transaction.atomic(savepoint=False)  # a step: part of the caller's transaction

@@ -2,6 +2,7 @@
 
 import json
 import re
+from copy import deepcopy
 from http import HTTPStatus
 from typing import Any
 
@@ -52,7 +53,7 @@ def finish_schema(result: dict[str, Any], generator: Any, request: Any, public: 
         result["servers"] = [here]
     components = result.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    schemas |= {"Problem": PROBLEM_SCHEMA, "Money": MONEY_SCHEMA}
+    schemas |= deepcopy({"Problem": PROBLEM_SCHEMA, "Money": MONEY_SCHEMA})
     operations = [
         (path, method, operation) for path, methods in result["paths"].items() for method, operation in methods.items()
     ]

@@ -5,7 +5,6 @@ closed. Either all of it happens or none.
 """
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +13,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.cart.models import Cart
-from apps.cart.services import contents, coupons, delivery, holds, promotion_use, shipping
-from apps.cart.services.baskets import Owner, VariantUnavailable, choose_store
+from apps.cart.services import contents, coupons, delivery, holds, promotion_use, quotes, shipping
+from apps.cart.services.baskets import Owner
+from apps.cart.services.checkout_details import CheckoutDetails, complete_for_order
 from apps.cart.services.checkout_options import CartEmpty
 from apps.cart.services.customers import Customer
 from apps.common import events
-from apps.common.errors import Conflict, FieldError, Invalid
+from apps.common.errors import Conflict
 from apps.common.money import Money
 from apps.orders.models import Order, OrderStatusHistory
 from apps.orders.services import frozen_lines
 from apps.products.services import stock
-from apps.products.services.allocation import Destination
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -35,43 +34,24 @@ if TYPE_CHECKING:
 _NUMBER_ALPHABET = "23456789BCDFGHJKMNPQRSTVWXZ"
 
 
-class PriceChanged(Conflict):
-    code = "price_changed"
-    detail = "The total differs from the one you expected."
-
-
 class CartAlreadyOrdered(Conflict):
     code = "cart_already_ordered"
     detail = "This cart has already become an order."
-
-
-@dataclass(frozen=True, slots=True)
-class CheckoutDetails:
-    """What the shopper says at checkout; what is None is taken from the cart, then from the account.
-
-    Addresses are validated dicts of `validate_address`.
-    """
-
-    email: str | None = None
-    shipping_address: dict[str, str] | None = None
-    billing_address: dict[str, str] | None = None
-    shipping_method: str | None = None
-    pickup_store: str | None = None
-    note: str | None = None
-    expected_total: Money | None = None
 
 
 @transaction.atomic
 def place_order(*, owner: Owner, user: "User | AnonymousUser", details: CheckoutDetails) -> Order:
     """Turn the owner's cart into a pending order whose stock is held until `expires_at`.
 
-    Raises Invalid (a detail is missing), CartEmpty, CartAlreadyOrdered, VariantUnavailable, ShippingUnavailable,
-    CouponExpired, CouponNotApplicable, PriceChanged or InsufficientStock; then nothing has changed.
+    Raises Invalid (a detail is missing, no such quote), CartEmpty, CartAlreadyOrdered, VariantUnavailable,
+    ShippingUnavailable, CouponExpired, CouponNotApplicable, QuoteExpired, PriceChanged or InsufficientStock; then
+    nothing has changed. What is compared with the quote or the expected total is what is placed: one reading, made
+    under the cart's lock in one consistent state of the shop.
     """
     cart = _locked_cart(owner)
-    _complete(cart, user, details)
-    basket = contents.load_basket(cart)
-    _check(basket, details.expected_total)
+    complete_for_order(cart, user, details)
+    basket = contents.load_settled(cart)
+    _check(basket, details)
     order = _insert(basket, user)
     promotion_use.use(
         reference=order.pk,
@@ -79,27 +59,10 @@ def place_order(*, owner: Owner, user: "User | AnonymousUser", details: Checkout
         customer=Customer.of(user, order.email),
         email=order.email,
     )
-    stock.reserve(
-        reference=order.pk,
-        lines=[stock.StockLine(line.variant, line.quantity) for line in basket.quote.lines],
-        expires_at=order.expires_at,
-        destination=_destination(cart),
-        replaces=[cart.pk] if holds.are_wanted() else [],
-    )
+    _reserve(basket, order)
     Cart.objects.filter(pk=cart.pk).update(status=Cart.Status.ORDERED, updated_at=order.placed_at)
     events.record("order.placed", target=order, actor=user, data={"number": order.number})
     return order
-
-
-def _destination(cart: Cart) -> Destination:
-    """Where the goods go, for the choice of warehouses."""
-    address, store = contents.destination(cart) or {}, cart.pickup_store
-    return Destination(
-        country=address.get("country", ""),
-        region=address.get("region", ""),
-        latitude=float(store.latitude) if store else None,
-        longitude=float(store.longitude) if store else None,
-    )
 
 
 def _locked_cart(owner: Owner) -> Cart:
@@ -112,46 +75,31 @@ def _locked_cart(owner: Owner) -> Cart:
     raise CartEmpty
 
 
-def _complete(cart: Cart, user: "User | AnonymousUser", details: CheckoutDetails) -> None:
-    """Lay the details over the cart in memory. Raises Invalid naming what nobody has said."""
-    cart.email = details.email or cart.email or (user.email if user.is_authenticated else "")
-    cart.shipping_address = details.shipping_address or cart.shipping_address
-    cart.billing_address = details.billing_address or cart.billing_address or cart.shipping_address
-    _choose_shipping(cart, details)
-    cart.note = cart.note if details.note is None else details.note
-    wanted = ["email", "shipping_address", "shipping_method"]
-    if cart.pickup_store is not None:
-        # Nothing is sent: the bill alone needs an address.
-        wanted[1] = "billing_address"
-    missing = [name for name in wanted if not getattr(cart, name)]
-    if missing:
-        raise Invalid(errors=[FieldError("required", "This field is required.", f"/{name}") for name in missing])
-
-
-def _choose_shipping(cart: Cart, details: CheckoutDetails) -> None:
-    wanted: dict[str, Any] = {}
-    if details.shipping_method:
-        wanted["shipping_method"] = details.shipping_method
-    if details.pickup_store:
-        wanted["pickup_store"] = details.pickup_store
-    choose_store(cart, wanted)
-    for name, value in wanted.items():
-        setattr(cart, name, value)
-
-
-def _check(basket: contents.Basket, expected: Money | None) -> None:
-    if not basket.lines:
-        raise CartEmpty
-    gone = [line.sku for line in basket.lines if not line.sellable]
-    if gone:
-        raise VariantUnavailable(extra={"items": [{"sku": sku} for sku in gone]})
-    shipping.check_choice(basket.shipping, basket.cart.pickup_store)
-    total = Money(basket.quote.total, basket.quote.currency)
-    if expected == total:
-        return
-    coupons.check_placeable(basket)
+def _check(basket: contents.Basket, details: CheckoutDetails) -> None:
+    quotes.check_orderable(basket)
+    expected = details.expected_total
+    if details.quote is not None:
+        quotes.check_quote(basket, details.quote)
+    elif expected is None or expected != Money(basket.quote.total, basket.quote.currency):
+        # Whoever relies on a price has accepted it with the coupons that count for it.
+        coupons.check_placeable(basket)
     if expected is not None:
-        raise PriceChanged(extra={"expected_total": expected.as_json(), "total": total.as_json()})
+        quotes.check_total(basket, expected)
+
+
+def _reserve(basket: contents.Basket, order: Order) -> None:
+    cart = basket.cart
+    holding = holds.are_wanted() or any(line.held for line in basket.lines)
+    try:
+        stock.reserve(
+            reference=order.pk,
+            lines=[stock.StockLine(line.variant, line.quantity) for line in basket.quote.lines],
+            expires_at=order.expires_at,
+            destination=contents.stock_destination(cart),
+            replaces=[cart.pk] if holding else [],
+        )
+    except stock.InsufficientStock as shortage:
+        raise quotes.with_shortage(basket, shortage) from None
 
 
 def _insert(basket: contents.Basket, user: "User | AnonymousUser") -> Order:

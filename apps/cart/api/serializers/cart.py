@@ -1,20 +1,20 @@
 """Bodies of the cart."""
 
-from collections import defaultdict
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from rest_framework import serializers
 
 from apps.cart.models import ShippingMethod, VatNumberCheck
 from apps.cart.pricing import explanation
-from apps.cart.pricing.terms import Quote, QuotedLine
+from apps.cart.pricing.terms import QuotedLine
 from apps.cart.services import coupons
 from apps.cart.services.checkout_options import Offers, ShippingOffer
 from apps.cart.services.contents import Basket, Line
 from apps.cart.services.coupons import EnteredCoupon
+from apps.cart.services.price_documents import promotions_of, taxes_of, totals_of
 from apps.common.api.address import AddressBody, AddressOut
 from apps.common.api.delivery import DeliveryOut, present_delivery
 from apps.common.api.fields import LineField
@@ -22,7 +22,7 @@ from apps.common.api.price_steps import PriceStepOut
 from apps.common.api.serializers import MoneyField, StrictSerializer
 from apps.common.currencies import is_supported
 from apps.common.media import media_url
-from apps.common.money import ZERO, money_json, optional_money_json
+from apps.common.money import money_json, optional_money_json
 
 WARNINGS = {
     "price_changed": "The price has changed since you added this.",
@@ -58,6 +58,12 @@ class CartBody(StrictSerializer):
         max_length=32, required=False, allow_blank=True, help_text="of a business in the European Union"
     )
     note = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    channel = serializers.SlugField(max_length=40, required=False, help_text="where the cart comes from")
+
+    def validate_channel(self, value: str) -> str:
+        if value not in settings.CHANNELS:
+            raise serializers.ValidationError("The shop has no such channel.", code="does_not_exist")
+        return value
 
     def validate_currency(self, value: str) -> str:
         if not is_supported(value):
@@ -159,6 +165,7 @@ class CartOut(serializers.Serializer[Any]):
     billing_address = AddressOut(allow_null=True)
     shipping_method = serializers.CharField(max_length=40, allow_null=True)
     pickup_store = serializers.CharField(max_length=80, allow_null=True, help_text="slug")
+    channel = serializers.CharField(max_length=40, help_text="where the cart comes from; offers may ask")
     vat_number = serializers.CharField(max_length=20, allow_null=True)
     vat_number_check = serializers.ChoiceField(choices=VatNumberCheck.choices, allow_null=True)
     tax_exemption = serializers.CharField(max_length=20, allow_null=True, help_text="exempt or reverse_charge")
@@ -212,46 +219,6 @@ class ShippingRatesOut(serializers.Serializer[Any]):
     unavailable = UnavailableRateOut(many=True, help_text="with `include_unavailable`, else empty")
 
 
-def present_totals(basket: Basket) -> dict[str, Any]:
-    quote = basket.quote
-    return {
-        name: money_json(getattr(quote, name), quote.currency)
-        for name in ("subtotal", "discount", "shipping", "tax", "total")
-    }
-
-
-def present_taxes(quote: Quote) -> list[dict[str, Any]]:
-    """The tax rows of lines and shipping, added up by rate."""
-    groups: dict[tuple[str, str, Decimal], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
-    for row in [*(row for line in quote.lines for row in line.taxes), *quote.shipping_taxes]:
-        sums = groups[row.name, row.jurisdiction, row.rate]
-        sums[0] += row.base
-        sums[1] += row.amount
-    return [
-        {
-            "name": name,
-            "jurisdiction": jurisdiction,
-            "rate": f"{rate:f}",
-            "base": money_json(base, quote.currency),
-            "amount": money_json(amount, quote.currency),
-        }
-        for (name, jurisdiction, rate), (base, amount) in groups.items()
-    ]
-
-
-def present_promotions(quote: Quote) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": each.key,
-            "name": each.name,
-            "code": each.code or None,
-            "discount": money_json(each.discount, quote.currency),
-            "shipping": money_json(each.shipping, quote.currency),
-        }
-        for each in quote.promotions
-    ]
-
-
 def present_gifts(basket: Basket) -> list[dict[str, Any]]:
     names = {gift.variant: gift.name for gift in basket.pricing.gifts}
     return [
@@ -274,18 +241,19 @@ def present_cart(basket: Basket, *, dropped: list[str] | None = None, explain: b
         "billing_address": cart.billing_address,
         "shipping_method": cart.shipping_method or None,
         "pickup_store": cart.pickup_store.slug if cart.pickup_store is not None else None,
+        "channel": cart.channel,
         "vat_number": cart.vat_number or None,
         "vat_number_check": cart.vat_number_check or None,
         "tax_exemption": basket.quote.exemption or None,
         "note": cart.note,
         "items": [_present_line(line, quoted, cart.currency) for line in basket.lines],
         "item_count": basket.item_count,
-        "promotions": present_promotions(basket.quote),
+        "promotions": promotions_of(basket.quote),
         "coupons": [_present_coupon(each) for each in coupons.entered(basket)],
         "gifts": present_gifts(basket),
-        "taxes": present_taxes(basket.quote),
+        "taxes": taxes_of(basket.quote),
         "prices_include_tax": basket.quote.prices_include_tax,
-        "totals": present_totals(basket),
+        "totals": totals_of(basket.quote),
         "warnings": _warnings(basket, dropped or []),
         "explain": explanation.as_json(basket.quote.steps, cart.currency) if explain else None,
     }

@@ -18,11 +18,11 @@ from apps.cart.api.serializers.cart import (
     ShippingRatesOut,
     present_cart,
     present_offers,
-    present_totals,
 )
 from apps.cart.services import baskets, checkout_options
 from apps.cart.services.baskets import Owner
 from apps.cart.services.contents import Basket
+from apps.cart.services.price_documents import totals_of
 from apps.common.api.idempotency import idempotent
 from apps.common.api.permissions import Anyone, SignedIn
 from apps.common.api.price_steps import ExplainQuery
@@ -182,7 +182,7 @@ class CartTotals(CartView):
             {
                 "item_count": basket.item_count,
                 "currency": basket.quote.currency,
-                "totals": present_totals(basket),
+                "totals": totals_of(basket.quote),
             }
         )
 

@@ -24,6 +24,9 @@ class PlaceOrderBody(StrictSerializer):
     billing_address = AddressBody(required=False, help_text="default: the shipping address")
     shipping_method = serializers.SlugField(max_length=40, required=False)
     pickup_store = serializers.SlugField(max_length=80, required=False, help_text="slug, with a pick-up method")
+    quote = serializers.CharField(
+        max_length=120, required=False, help_text="of /cart/quote/; refuse when anything of it does not hold"
+    )
     expected_total = MoneyField(required=False, help_text="refuse with `price_changed` when the total differs")
     note = serializers.CharField(max_length=500, required=False, allow_blank=True)
 
@@ -111,6 +114,13 @@ class OrderTotalsOut(serializers.Serializer[Any]):
     cancelled = MoneyField(help_text="shares of units that were cancelled since, of an order that goes on")
 
 
+class ExchangeRateOut(serializers.Serializer[Any]):
+    """The rate at which the order's prices were converted."""
+
+    rate = serializers.CharField(max_length=30, help_text="of one unit of the shop's currency in the order's")
+    on = serializers.DateField()
+
+
 class OrderRowOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     number = serializers.CharField(max_length=20)
@@ -146,6 +156,7 @@ class OrderOut(serializers.Serializer[Any]):
     email = serializers.CharField(max_length=254)
     items = OrderItemOut(many=True)
     totals = OrderTotalsOut()
+    exchange_rate = ExchangeRateOut(allow_null=True, help_text="null: the order is in the shop's own currency")
     prices_include_tax = serializers.BooleanField()
     tax_exemption = serializers.CharField(max_length=20, allow_null=True, help_text="exempt or reverse_charge")
     discounts = OrderDiscountOut(many=True)
@@ -209,6 +220,7 @@ def present_order(order: Order, *, token: str | None = None, explain: bool = Fal
     return row | {
         "items": [_present_item(item, currency) for item in order.items.all()],
         "totals": {name: money_json(amount, currency) for name, amount in totals.items()},
+        "exchange_rate": _present_rate(order),
         "prices_include_tax": order.tax_included,
         "tax_exemption": order.tax_exemption or None,
         "discounts": [_present_discount(each, currency) for each in order.discounts.all()],
@@ -237,6 +249,12 @@ def present_admin_order(order: Order) -> dict[str, Any]:
         "hold_reason": order.hold_reason,
         "tags": order.tags,
     }
+
+
+def _present_rate(order: Order) -> dict[str, Any] | None:
+    if order.exchange_rate is None:
+        return None
+    return {"rate": f"{order.exchange_rate.normalize():f}", "on": order.exchange_rate_on}
 
 
 def _present_item(item: OrderItem, currency: str) -> dict[str, Any]:

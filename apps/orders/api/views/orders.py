@@ -9,15 +9,18 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.cart.services import taxes
+from apps.cart.services import quotes, taxes
 from apps.cart.services.baskets import Owner
+from apps.cart.services.checkout_details import CheckoutDetails
+from apps.cart.services.price_documents import quote_document
 from apps.common.api.conditional import conditional
+from apps.common.api.exceptions import problem_handler
 from apps.common.api.idempotency import idempotent
 from apps.common.api.pagination import PageQuery, numbered_page
 from apps.common.api.permissions import Anyone, SignedIn
 from apps.common.api.price_steps import ExplainQuery
 from apps.common.api.views import ApiView, created
-from apps.common.errors import Invalid
+from apps.common.errors import Conflict, Invalid
 from apps.orders.api.serializers.order import (
     CancelBody,
     ClaimedOut,
@@ -33,7 +36,7 @@ from apps.orders.api.serializers.order import (
 from apps.orders.api.serializers.timeline import TimelineOut, present_entry
 from apps.orders.models import Order
 from apps.orders.services import access, cancellation, guest_orders, lifecycle
-from apps.orders.services.checkout import CheckoutDetails, place_order
+from apps.orders.services.checkout import place_order
 from apps.orders.services.fulfilment import Wanted
 from apps.orders.services.reorder import reorder
 from apps.orders.services.timeline import timeline
@@ -87,7 +90,8 @@ class Orders(ApiView):
         operation_id="orders_create",
         summary="Place an order",
         description="Turns the cart into an order: prices it again, holds the stock until `expires_at`, copies"
-        " addresses. Guests send `X-Cart-Token` and get an `order_token`. Pay it with /payments/create-intent/.",
+        " addresses. Guests send `X-Cart-Token` and get an `order_token`. Pay it with /payments/create-intent/. With a"
+        " `quote` or an `expected_total` that does not hold any more it answers 409 with a `diff` and a fresh `quote`.",
         tags=TAGS,
         request=PlaceOrderBody,
         responses={201: OrderOut},
@@ -101,8 +105,16 @@ class Orders(ApiView):
     )
     @idempotent()
     def post(self, request: Request) -> Response:
-        details = self._details()
-        order = place_order(owner=self._owner(), user=request.user, details=details)
+        details, owner = self._details(), self._owner()
+        try:
+            order = place_order(owner=owner, user=request.user, details=details)
+        except Conflict as refusal:
+            if not details.promise:
+                raise
+            # Answered, not raised: under an Idempotency-Key what is raised would take the fresh quote with it.
+            fresh = quotes.make_again(owner, details)
+            refusal.extra["quote"] = quote_document(fresh) if fresh is not None else None
+            return problem_handler(refusal, {})
         token = None if order.user_id else access.order_token(order.pk)
         return created(present_order(order, token=token), f"/api/v1/orders/{order.pk}/")
 

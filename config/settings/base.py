@@ -293,6 +293,8 @@ PAYMENT_CAPTURE = env.str("PAYMENT_CAPTURE", default="automatic")
 AUTHORISATION_DAYS = 7
 PAYMENT_BREAKER_FAILURES = env.int("PAYMENT_BREAKER_FAILURES", default=5)
 PAYMENT_BREAKER_SECONDS = env.int("PAYMENT_BREAKER_SECONDS", default=30)
+# How far back the daily comparison with the providers' books looks.
+RECONCILIATION_DAYS = env.int("RECONCILIATION_DAYS", default=3)
 MANUAL_PAYMENT_METHODS = env.list("MANUAL_PAYMENT_METHODS", default=["bank_transfer", "cash_on_delivery"])
 BANK_TRANSFER_INSTRUCTIONS = env.str("BANK_TRANSFER_INSTRUCTIONS", default="Transfer the amount to the shop's account.")
 BANK_TRANSFER_DAYS = env.int("BANK_TRANSFER_DAYS", default=7)
@@ -335,6 +337,7 @@ CELERY_BEAT_SCHEDULE = {
     "clean-carts": {"task": "clean_carts", "schedule": crontab(minute="*/10")},
     "run-background-jobs": {"task": "run_background_jobs", "schedule": 15.0, "options": {"expires": 15}},
     "check-low-stock-products": {"task": "check_low_stock_products", "schedule": crontab(minute=7)},
+    "reconcile-payments": {"task": "reconcile_payments", "schedule": crontab(hour=4, minute=17)},
     "verify-stock": {"task": "verify_stock", "schedule": crontab(hour=3, minute=41)},
     "digest-stock-alerts": {
         "task": "digest_stock_alerts",

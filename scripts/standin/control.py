@@ -11,6 +11,7 @@ from scripts.standin import disputes, pages, refunds
 from scripts.standin.api import Answer, Request, Shop, encode
 from scripts.standin.calls import Call
 from scripts.standin.errors import ApiError
+from scripts.standin.lists import KINDS
 from scripts.standin.store import Obj, new_id, render
 
 
@@ -134,6 +135,23 @@ def _objects(order: Order) -> Any:
         return json.loads(json.dumps(order.shop.store.public_objects()))
 
 
+def _change_object(order: Order) -> Any:
+    """Change an object behind the shop's back: the fields given, nothing else happens."""
+    kind = KINDS[order.call.id.split("_")[0]]
+    with order.shop.store.transaction():
+        found = order.call.addressed(kind)
+        return render(order.shop.store.put(found | order.body))
+
+
+def _remove_object(order: Order) -> Any:
+    """Lose an object, as if it had never been."""
+    kind = KINDS[order.call.id.split("_")[0]]
+    with order.shop.store.transaction():
+        order.call.addressed(kind)
+        order.shop.store.remove(kind, order.call.id)
+    return {"removed": order.call.id}
+
+
 def _reset(order: Order) -> Any:
     order.shop.reset()
     return {"reset": True}
@@ -154,5 +172,7 @@ HANDLERS: dict[tuple[str, str], Callable[[Order], Any]] = {
     ("POST", "setup_intents/{id}/authenticate"): _authenticate,
     ("GET", "log"): _log,
     ("GET", "objects"): _objects,
+    ("POST", "objects/{id}"): _change_object,
+    ("DELETE", "objects/{id}"): _remove_object,
     ("POST", "reset"): _reset,
 }

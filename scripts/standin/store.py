@@ -23,6 +23,7 @@ Obj = dict[str, Any]
 
 ALPHABET = string.ascii_letters + string.digits
 KEY_LIFETIME_SECONDS = 24 * 3600
+GONE = "_gone"
 
 
 def random_text(length: int) -> str:
@@ -69,6 +70,11 @@ class Store:
         table[key] = obj
         self._dirty[kind, key] = obj
         return obj
+
+    def remove(self, kind: str, key: str) -> None:
+        """Forget an object, as if it had never been."""
+        if self._tables.get(kind, {}).pop(key, None) is not None:
+            self._dirty[kind, key] = {"object": kind, "id": key, GONE: True}
 
     def get(self, kind: str, key: str) -> Obj | None:
         return self._tables.get(kind, {}).get(key)
@@ -127,7 +133,10 @@ class Store:
             except ValueError:
                 continue
             for obj in objects:
-                self._tables.setdefault(obj["object"], {})[obj["id"]] = obj
+                table = self._tables.setdefault(obj["object"], {})
+                table[obj["id"]] = obj
+                if obj.get(GONE):
+                    del table[obj["id"]]
         keys = self._tables.get("_key", {})
         for name in [name for name, key in keys.items() if key["created"] < now() - KEY_LIFETIME_SECONDS]:
             del keys[name]

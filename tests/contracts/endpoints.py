@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.common.models import BackgroundJob
 from apps.notifications.models import Notification
 from apps.orders.models import Shipment
-from apps.payments.models import Dispute, Payment, WebhookEvent
+from apps.payments.models import Dispute, Payment, ReconciliationBreak, WebhookEvent
 from apps.products.models import ProductImage, Review, StockAlert, StockCount, StockTransfer, Store
 from apps.users.models import User
 from apps.users.services import address_book
@@ -71,6 +71,7 @@ class World:
             "promotion_id": str(self.coupon.promotion_id),
             "payment_id": str((payment := self._payment()).pk),
             "dispute_id": str(self._dispute(payment).pk),
+            "break_id": str(self._break(payment).pk),
             "event_id": str(self._provider_event().pk),
             "notification_id": str(self._notification().pk),
             "review_id": str(self._review().pk),
@@ -100,6 +101,11 @@ class World:
             status=Dispute.Status.NEEDS_RESPONSE,
             reason="fraudulent",
             amount=payment.amount,
+        )
+
+    def _break(self, payment: Payment) -> ReconciliationBreak:
+        return ReconciliationBreak.objects.create(
+            provider=payment.provider, kind="amount_differs", reference="ch_alice", seen_at=timezone.now()
         )
 
     def _provider_event(self) -> WebhookEvent:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.payments.api.views import admin_disputes, admin_payments, admin_webhooks, payments
+from apps.payments.api.views import admin_disputes, admin_payments, admin_reconciliation, admin_webhooks, payments
 from apps.payments.api.views.webhooks import PayPalWebhook, StripeWebhook
 
 urlpatterns = [
@@ -21,6 +21,22 @@ urlpatterns = [
     path("admin/payments/analytics/", admin_disputes.PaymentAnalytics.as_view(), name="admin-payment-analytics"),
     path("admin/disputes/", admin_disputes.AdminDisputes.as_view(), name="admin-disputes"),
     path("admin/disputes/<uuid:dispute_id>/", admin_disputes.AdminDispute.as_view(), name="admin-dispute"),
+    path("admin/reconciliation/", admin_reconciliation.ReconciliationBreaks.as_view(), name="admin-reconciliation"),
+    path(
+        "admin/reconciliation/runs/",
+        admin_reconciliation.ReconciliationRuns.as_view(),
+        name="admin-reconciliation-runs",
+    ),
+    path(
+        "admin/reconciliation/<uuid:break_id>/",
+        admin_reconciliation.ReconciliationBreakDetail.as_view(),
+        name="admin-reconciliation-break",
+    ),
+    path(
+        "admin/reconciliation/<uuid:break_id>/resolve/",
+        admin_reconciliation.ResolveBreak.as_view(),
+        name="admin-reconciliation-resolve",
+    ),
     path("admin/webhook-events/", admin_webhooks.AdminWebhookEvents.as_view(), name="admin-webhook-events"),
     path(
         "admin/webhook-events/<uuid:event_id>/replay/",

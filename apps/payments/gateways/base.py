@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 from uuid import UUID
 
 PaymentState = Literal[
@@ -11,6 +11,9 @@ PaymentState = Literal[
 ]
 RefundState = Literal["pending", "succeeded", "failed"]
 DisputeStatus = Literal["needs_response", "under_review", "won", "lost"]
+Row = TypeVar("Row")
+# Codes of refusals that say: there is no such object.
+MISSING = frozenset({"resource_missing", "resource_not_found", "not_found"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,26 @@ class ProviderDispute:
     amount: int
     takes_money: bool = True
     due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCharge:
+    """One taking of money in the provider's list; `captured` in the currency's smallest unit."""
+
+    reference: str
+    payment: str  # reference of the payment it belongs to
+    captured: int
+    currency: str
+    ours: str = ""  # the payment's id that we gave it
+    order_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """A part of a provider's list; `after` asks for the next one, empty at the end."""
+
+    rows: list[Row]
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +161,12 @@ class Gateway(Protocol):
 
     def retrieve_dispute(self, reference: str) -> ProviderDispute:
         """A dispute as it stands now."""
+
+    def list_charges(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderCharge]:
+        """What was charged from `since` to before `until`, page by page; empty where the provider keeps no list."""
+
+    def list_refunds(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderRefund]:
+        """The refunds of a span of time."""
+
+    def list_disputes(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderDispute]:
+        """The disputes of a span of time."""

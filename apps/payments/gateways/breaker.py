@@ -16,7 +16,10 @@ from apps.payments.gateways.base import Gateway, ProviderPaused, ProviderUnavail
 log = structlog.get_logger(__name__)
 # What takes the network; reading a message's parts does not.
 _CALLS = frozenset(
-    {"create", "retrieve", "confirm", "capture", "cancel", "refund", "retrieve_refund", "retrieve_dispute"}
+    {
+        *("create", "retrieve", "confirm", "capture", "cancel", "refund", "retrieve_refund", "retrieve_dispute"),
+        *("list_charges", "list_refunds", "list_disputes"),
+    }
 )
 
 

@@ -1,12 +1,16 @@
 """Money that comes by hand: bank transfer, cash on delivery. Staff say when it is there; no network is involved."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
 from apps.common.money import to_minor
 from apps.payments.gateways.base import (
+    Page,
     PaymentState,
+    ProviderCharge,
+    ProviderDispute,
     ProviderPayment,
     ProviderRefund,
     ProviderRefused,
@@ -75,3 +79,12 @@ class ManualGateway:
 
     def retrieve_dispute(self, reference: str) -> NoReturn:
         raise ProviderRefused("not_found", "There is no such dispute.")
+
+    def list_charges(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderCharge]:
+        return Page([])
+
+    def list_refunds(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderRefund]:
+        return Page([])
+
+    def list_disputes(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderDispute]:
+        return Page([])

@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,9 @@ from django.conf import settings
 
 from apps.common.money import from_minor, round_money, to_minor
 from apps.payments.gateways.base import (
+    Page,
     PaymentState,
+    ProviderCharge,
     ProviderDispute,
     ProviderEvent,
     ProviderPayment,
@@ -156,6 +159,15 @@ class PayPalGateway:
 
     def retrieve_dispute(self, reference: str) -> ProviderDispute:
         raise ProviderRefused("not_supported", "PayPal's disputes are answered in its own resolution centre.")
+
+    def list_charges(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderCharge]:
+        return Page([])
+
+    def list_refunds(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderRefund]:
+        return Page([])
+
+    def list_disputes(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderDispute]:
+        return Page([])
 
     def _order(self, reference: str) -> dict[str, Any]:
         return self._call("GET", f"/v2/checkout/orders/{reference}")

@@ -7,7 +7,7 @@ not spend. Every call has a time-out and bounded retries under one idempotency k
 import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,42 +16,25 @@ import structlog
 from django.conf import settings
 
 from apps.payments.gateways.base import (
-    DisputeStatus,
-    PaymentState,
+    Page,
+    ProviderCharge,
     ProviderDispute,
     ProviderEvent,
     ProviderPayment,
     ProviderRefund,
     ProviderRefused,
     ProviderUnavailable,
-    RefundState,
     SignatureInvalid,
 )
 from apps.payments.gateways.storable import storable
+from apps.payments.gateways.stripe_objects import charge_of, dispute_of, payment_of, refund_of, subject_of
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 TOLERANCE_SECONDS = 300
+PAGE_SIZE = 100
 # What opens a payment in a browser: events carry it, the shop must not keep it.
 _SECRETS = frozenset({"client_secret", "next_action"})
-_STATES: dict[str, PaymentState] = {
-    "requires_payment_method": "created",
-    "requires_confirmation": "created",
-    "requires_action": "requires_action",
-    "processing": "processing",
-    "requires_capture": "authorised",
-    "succeeded": "succeeded",
-    "canceled": "cancelled",
-}
-_REFUND_STATES: dict[str, RefundState] = {"succeeded": "succeeded", "failed": "failed", "canceled": "failed"}
-
-_DISPUTE_STATES: dict[str, DisputeStatus] = {
-    "needs_response": "needs_response",
-    "warning_needs_response": "needs_response",
-    "won": "won",
-    "warning_closed": "won",
-    "lost": "lost",
-}
 
 
 class StripeGateway:
@@ -95,10 +78,10 @@ class StripeGateway:
                 {"idempotency_key": f"payment-{payment_id}-{attempt}{'-manual' if manual else ''}"},
             )
         )
-        return _payment(intent)
+        return payment_of(intent)
 
     def retrieve(self, reference: str) -> ProviderPayment:
-        return _payment(
+        return payment_of(
             self._ask(lambda client: client.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]}))
         )
 
@@ -112,11 +95,11 @@ class StripeGateway:
             )
         except ProviderRefused as refusal:
             return self._after_refusal(reference, refusal)
-        return _payment(intent)
+        return payment_of(intent)
 
     def cancel(self, reference: str) -> ProviderPayment:
         try:
-            return _payment(self._ask(lambda client: client.v1.payment_intents.cancel(reference)))
+            return payment_of(self._ask(lambda client: client.v1.payment_intents.cancel(reference)))
         except ProviderRefused:
             return self.retrieve(reference)
 
@@ -131,7 +114,7 @@ class StripeGateway:
             )
         except ProviderRefused:
             return self.retrieve(reference)
-        return _payment(intent)
+        return payment_of(intent)
 
     def refund(self, *, refund_id: UUID, attempt: int, repeated: bool, reference: str, amount: int) -> ProviderRefund:
         # A key is forgotten after a day and a 500 may have done its work: look before sending again.
@@ -143,17 +126,17 @@ class StripeGateway:
                 {"idempotency_key": f"refund-{refund_id}-{attempt}"},
             )
         )
-        return _refund(refund.to_dict())
+        return refund_of(refund.to_dict())
 
     def retrieve_refund(self, reference: str) -> ProviderRefund:
-        return _refund(self._ask(lambda client: client.v1.refunds.retrieve(reference)).to_dict())
+        return refund_of(self._ask(lambda client: client.v1.refunds.retrieve(reference)).to_dict())
 
     def _find_refund(self, refund_id: UUID, reference: str) -> ProviderRefund | None:
         """The refund that an attempt without a good answer may have made all the same."""
         page = self._ask(lambda client: client.v1.refunds.list({"payment_intent": reference, "limit": 100}))
         for row in page.to_dict()["data"]:
             if (row.get("metadata") or {}).get("refund") == str(refund_id):
-                return _refund(row)
+                return refund_of(row)
         return None
 
     def read_event(self, *, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
@@ -174,31 +157,33 @@ class StripeGateway:
         return event
 
     def payment_of_event(self, payload: Mapping[str, Any]) -> str | None:
-        subject = _subject(payload)
+        subject = subject_of(payload)
         if subject.get("object") == "payment_intent":
             return str(subject["id"])
         return str(subject["payment_intent"]) if subject.get("payment_intent") else None
 
     def refund_of_event(self, payload: Mapping[str, Any]) -> str | None:
-        subject = _subject(payload)
+        subject = subject_of(payload)
         return str(subject["id"]) if subject.get("object") == "refund" else None
 
     def dispute_of_event(self, payload: Mapping[str, Any]) -> str | None:
-        subject = _subject(payload)
+        subject = subject_of(payload)
         return str(subject["id"]) if subject.get("object") == "dispute" else None
 
     def retrieve_dispute(self, reference: str) -> ProviderDispute:
-        data = self._ask(lambda client: client.v1.disputes.retrieve(reference)).to_dict()
-        due = (data.get("evidence_details") or {}).get("due_by")
-        return ProviderDispute(
-            reference=data["id"],
-            payment=str(data.get("payment_intent") or ""),
-            status=_DISPUTE_STATES.get(data["status"], "under_review"),
-            reason=str(data.get("reason") or "general"),
-            amount=data["amount"],
-            takes_money=not str(data["status"]).startswith("warning_"),
-            due_at=datetime.fromtimestamp(due, UTC) if due else None,
-        )
+        return dispute_of(self._ask(lambda client: client.v1.disputes.retrieve(reference)).to_dict())
+
+    def list_charges(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderCharge]:
+        wanted = _page_of(since, until, after)
+        return _page(self._ask(lambda client: client.v1.charges.list(wanted)), charge_of)
+
+    def list_refunds(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderRefund]:
+        wanted = _page_of(since, until, after)
+        return _page(self._ask(lambda client: client.v1.refunds.list(wanted)), refund_of)
+
+    def list_disputes(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderDispute]:
+        wanted = _page_of(since, until, after)
+        return _page(self._ask(lambda client: client.v1.disputes.list(wanted)), dispute_of)
 
     def _after_refusal(self, reference: str, refusal: ProviderRefused) -> ProviderPayment:
         """A refused confirmation: a declined card, or a payment that has moved on meanwhile."""
@@ -237,54 +222,16 @@ class StripeGateway:
             raise ProviderRefused(error.code or type(error).__name__, error.user_message or "Refused.") from error
 
 
-def _payment(intent: Any) -> ProviderPayment:
-    data: dict[str, Any] = intent.to_dict()
-    error = data.get("last_payment_error") or {}
-    state = _STATES[data["status"]]
-    if data["status"] == "requires_payment_method" and error:
-        state = "failed"
-    return ProviderPayment(
-        reference=data["id"],
-        state=state,
-        amount=data["amount"],
-        received=data.get("amount_received") or 0,
-        currency=data["currency"].upper(),
-        client_secret=data.get("client_secret") or "",
-        next_action=data.get("next_action"),
-        failure_code=str(error.get("decline_code") or error.get("code") or ""),
-        failure_detail=str(error.get("message") or ""),
-        method=_method(data.get("latest_charge")),
-        manual_capture=data.get("capture_method") == "manual",
-        metadata=data.get("metadata") or {},
-    )
-
-
-def _subject(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What an event is about; empty when it has an unknown shape."""
-    data = payload.get("data")
-    subject = data.get("object") if isinstance(data, dict) else None
-    return subject if isinstance(subject, dict) else {}
-
-
-def _refund(data: dict[str, Any]) -> ProviderRefund:
-    state = _REFUND_STATES.get(data["status"], "pending")
-    return ProviderRefund(
-        data["id"],
-        state,
-        str(data.get("failure_reason") or ""),
-        amount=data["amount"],
-        payment=str(data.get("payment_intent") or ""),
-        ours=str((data.get("metadata") or {}).get("refund") or ""),
-    )
-
-
-def _method(charge: Any) -> str:
-    if not isinstance(charge, dict):
-        return ""
-    details = charge.get("payment_method_details") or {}
-    card = details.get("card") or {}
-    return f"{card['brand']} ending in {card['last4']}" if card.get("last4") else str(details.get("type") or "")
-
-
 def _signed_at(signature: str) -> int:
     return int(next(part[2:] for part in signature.split(",") if part.startswith("t=")))
+
+
+def _page_of(since: datetime, until: datetime, after: str) -> dict[str, Any]:
+    span = {"gte": int(since.timestamp()), "lt": int(until.timestamp())}
+    return {"created": span, "limit": PAGE_SIZE} | ({"starting_after": after} if after else {})
+
+
+def _page(answer: Any, read: Callable[[dict[str, Any]], T]) -> Page[T]:
+    data = answer.to_dict()
+    rows = data["data"]
+    return Page([read(row) for row in rows], str(rows[-1]["id"]) if data["has_more"] and rows else "")

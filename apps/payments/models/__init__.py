@@ -1,6 +1,17 @@
 from apps.payments.models.dispute import Dispute, DisputeEvidence
 from apps.payments.models.ledger import PaymentEvent
 from apps.payments.models.payment import Payment, Refund, RefundLine
+from apps.payments.models.reconciliation import ReconciliationBreak, ReconciliationRun
 from apps.payments.models.webhook import WebhookEvent
 
-__all__ = ["Dispute", "DisputeEvidence", "Payment", "PaymentEvent", "Refund", "RefundLine", "WebhookEvent"]
+__all__ = [
+    "Dispute",
+    "DisputeEvidence",
+    "Payment",
+    "PaymentEvent",
+    "ReconciliationBreak",
+    "ReconciliationRun",
+    "Refund",
+    "RefundLine",
+    "WebhookEvent",
+]

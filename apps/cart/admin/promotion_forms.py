@@ -3,7 +3,12 @@
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSplitDateTimeWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from apps.cart.models import Coupon, CouponBatch, Promotion, PromotionTier
 from apps.cart.services.coupon_codes import MAX_BATCH, CodeRules
@@ -12,6 +17,7 @@ from apps.common.currencies import rules
 from apps.common.text import has_control_character
 
 _WEEKDAYS = tuple(enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")))
+_LISTED = {"brands": "", "countries": ": ISO codes such as DE", "currencies": ": such as EUR", "channels": ""}
 # Columns that hold a benefit's parameter of the same name; `value` is a percentage or an amount.
 _COLUMNS = ("maximum", "buy", "get", "get_products", "gift")
 
@@ -64,7 +70,11 @@ class PromotionForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "currency" in self.fields:
-            self.fields["currency"] = forms.ChoiceField(choices=[(code, code) for code in sorted(rules())])
+            codes = [(code, code) for code in sorted(rules())]
+            self.fields["currency"] = forms.ChoiceField(choices=codes, widget=UnfoldAdminSelectWidget)
+        for name in _LISTED.keys() & self.fields.keys():
+            self.fields[name].widget = UnfoldAdminTextInputWidget()
+            self.fields[name].help_text = f"separated by commas{_LISTED[name]}"
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

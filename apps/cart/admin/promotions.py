@@ -59,7 +59,6 @@ class PromotionAdmin(ServiceAdmin):
     list_filter = ["status", "kind", "needs_coupon", "is_public"]
     search_fields = ["name", "coupons__code"]
     autocomplete_fields = ["products", "categories", "get_products", "gift"]
-    filter_horizontal = ["customer_groups"]
     actions = ["switch_on", "pause"]
     fieldsets = [
         (None, {"fields": ["name", "description", "status", "is_public", "needs_coupon"]}),
@@ -68,7 +67,8 @@ class PromotionAdmin(ServiceAdmin):
             {
                 "fields": [
                     "kind",
-                    ("value", "currency", "maximum"),
+                    ("value", "currency"),
+                    "maximum",
                     ("buy", "get"),
                     "get_products",
                     "gift",
@@ -86,14 +86,17 @@ class PromotionAdmin(ServiceAdmin):
                 "fields": [
                     "customer_groups",
                     "first_order",
-                    ("countries", "currencies", "channels"),
-                    ("starts_at", "ends_at"),
+                    "countries",
+                    "currencies",
+                    "channels",
+                    "starts_at",
+                    "ends_at",
                     "weekdays",
                     ("from_time", "until_time"),
                 ]
             },
         ),
-        ("How it goes together with others", {"fields": [("priority", "group", "exclusive")]}),
+        ("How it goes together with others", {"fields": [("priority", "group"), "exclusive"]}),
         ("Caps", {"fields": [("usage_limit", "per_customer_limit")]}),
     ]
 

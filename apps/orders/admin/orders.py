@@ -84,7 +84,8 @@ class ExplanationInline(ReadOnlyInline):
             (step["kind"], step["detail"], step["code"], step["amount"]["amount"] if step["counts"] else "-")
             for step in explanation.steps
         )
-        cells = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
+        cell = '<td class="pr-4 py-1">{}</td>'
+        cells = format_html_join("", f"<tr>{cell * 4}</tr>", rows)
         return format_html("<table>{}</table>", cells)
 
 

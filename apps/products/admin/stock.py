@@ -173,7 +173,7 @@ def sparkline(values: Sequence[int]) -> str:
 class StockReservationAdmin(ReadOnlyAdmin):
     list_display = ["reference", "purpose", "level", "quantity", "status", "expires_at"]
     list_filter = ["status", "purpose"]
-    list_select_related = ["level"]
+    list_select_related = ["level__variant", "level__warehouse"]
     search_fields = ["reference", "level__variant__sku"]
 
 

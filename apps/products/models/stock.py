@@ -117,7 +117,7 @@ class StockLevel(BaseModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.variant_id} in {self.warehouse_id}: {self.on_hand} - {self.reserved}"
+        return f"{self.variant} in {self.warehouse}"
 
     @property
     def available(self) -> int:

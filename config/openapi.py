@@ -21,6 +21,8 @@ TAGS = {
     "Payments for staff": "Searching payments, giving money back.",
     "Jobs for staff": "Long work that staff started: progress, refused rows, result.",
     "Notifications": "What the customer has been told.",
+    "Returns": "Goods that come back: asked for, sent, settled.",
+    "Returns for staff": "The queue of returns: approve, receive, restock, settle.",
     "Invoices": "Invoices and credit notes, as PDF and as JSON.",
     "Events": "The public stream of what happens, for other systems.",
 }
@@ -29,6 +31,10 @@ TAGS = {
 ENUM_NAMES = {
     "InvoiceKind": "apps.orders.models.Invoice.Kind",
     "ShipmentStatus": "apps.orders.models.Shipment.Status",
+    "ReturnStatus": "apps.orders.models.Return.Status",
+    "ReturnOutcome": "apps.orders.models.Return.Outcome",
+    "ReturnReason": "apps.orders.models.ReturnLine.Reason",
+    "ReturnCondition": "apps.orders.models.ReturnReceipt.Condition",
     "TimelineKind": "apps.orders.services.timeline.KINDS",
     "OrderStatus": "apps.orders.models.Order.Status",
     "OrderPaymentStatus": "apps.orders.models.Order.PaymentStatus",
@@ -83,6 +89,8 @@ PATH_PARAMETERS: dict[str, tuple[str, str | None, int]] = {
     "payment_id": ("Key of the payment.", None, 36),
     "reservation_id": ("Key of the reservation.", None, 36),
     "event_id": ("Key of the provider's event, here.", None, 36),
+    "return_id": ("Key of the return.", None, 36),
+    "photo_id": ("Key of the picture.", None, 36),
     "shipment_id": ("Key of the parcel.", None, 36),
     "review_id": ("Key of the review.", None, 36),
 }

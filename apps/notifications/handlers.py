@@ -7,7 +7,7 @@ from apps.common.events import on
 from apps.common.models import Event
 from apps.notifications.models import Notification
 from apps.notifications.services.queue import enqueue
-from apps.orders.models import Invoice, Order, Shipment
+from apps.orders.models import Invoice, Order, Return, Shipment
 from apps.users.models import User
 
 Kind = Notification.Kind
@@ -63,6 +63,14 @@ def mail_order_cancelled(event: Event) -> None:
     order = _order(event)
     data = {"reason": event.data.get("reason", ""), "by": _who(event, order)}
     _tell_buyer(order, Kind.ORDER_CANCELLED, data=data)
+
+
+@on("return.requested", "return.approved", "return.rejected", "return.received", "return.completed")
+def mail_return(event: Event) -> None:
+    """One mail for each status of a return that the buyer has to know of."""
+    rma = Return.objects.select_related("order").get(pk=cast(UUID, event.target_id))
+    kind = Kind(event.type.replace(".", "_"))
+    _tell_buyer(rma.order, kind, cause=str(rma.pk), data={"return_id": str(rma.pk)})
 
 
 @on("invoice.issued", "credit_note.issued")

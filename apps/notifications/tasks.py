@@ -54,6 +54,31 @@ def send_order_cancelled(notification_id: str) -> str:
     return sending.send(notification_id)
 
 
+@shared_task(name="send_return_requested")
+def send_return_requested(notification_id: str) -> str:
+    return sending.send(notification_id)
+
+
+@shared_task(name="send_return_approved")
+def send_return_approved(notification_id: str) -> str:
+    return sending.send(notification_id)
+
+
+@shared_task(name="send_return_rejected")
+def send_return_rejected(notification_id: str) -> str:
+    return sending.send(notification_id)
+
+
+@shared_task(name="send_return_received")
+def send_return_received(notification_id: str) -> str:
+    return sending.send(notification_id)
+
+
+@shared_task(name="send_return_completed")
+def send_return_completed(notification_id: str) -> str:
+    return sending.send(notification_id)
+
+
 @shared_task(name="send_stock_digest_email")
 def send_stock_digest_email(notification_id: str) -> str:
     return sending.send(notification_id)

@@ -1,7 +1,7 @@
 """What payments does when events of other apps have committed."""
 
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.utils import timezone
@@ -42,11 +42,21 @@ def give_back_share(event: Event) -> None:
     """The share of the cancelled units goes back, never more than was captured and not yet refunded."""
     refunds.refund_cancelled_lines(
         cast(UUID, event.target_id),
-        parts=[
-            refunds.Part(UUID(line["item"]), line["quantity"], Decimal(line["amount"])) for line in event.data["lines"]
-        ],
+        parts=_parts(event.data["lines"]),
         reason=event.data.get("reason") or "part of the order cancelled",
         event_id=event.id,
+    )
+
+
+@on("return.completed")
+def pay_for_return(event: Event) -> None:
+    """What the returned goods cost goes back to the way it was paid, once per return."""
+    refunds.refund_return(
+        UUID(event.data["order_id"]),
+        amount=Decimal(event.data["amount"]),
+        parts=_parts(event.data["parts"]),
+        number=event.data["return_number"],
+        return_id=cast(UUID, event.target_id),
     )
 
 
@@ -57,3 +67,7 @@ def issue_credit_note(event: Event) -> None:
     invoices.issue_credit_note(
         order_id=refund.payment.order_id, refund_id=refund.pk, amount=refund.amount, reason=refund.reason
     )
+
+
+def _parts(lines: list[dict[str, Any]]) -> list[refunds.Part]:
+    return [refunds.Part(UUID(each["item"]), each["quantity"], Decimal(each["amount"])) for each in lines]

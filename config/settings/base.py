@@ -260,6 +260,9 @@ CART_HOLD_MINUTES = env.int("CART_HOLD_MINUTES", default=0)
 # The longest hold that an outside system may ask for.
 RESERVATION_MAX_SECONDS = env.int("RESERVATION_MAX_SECONDS", default=86_400)
 RESERVATION_MINUTES = env.int("RESERVATION_MINUTES", default=30)
+# A buyer may ask for a return so many days after the order has arrived, with so many pictures.
+RETURN_WINDOW_DAYS = env.int("RETURN_WINDOW_DAYS", default=30)
+RETURN_PHOTO_LIMIT = env.int("RETURN_PHOTO_LIMIT", default=8)
 # Who is mailed the digest of stock alerts (empty: staff who may see them), and how often: daily or hourly.
 STOCK_ALERT_EMAILS: list[str] = env.list("STOCK_ALERT_EMAILS", default=[])
 STOCK_DIGEST = env.str("STOCK_DIGEST", default="daily")

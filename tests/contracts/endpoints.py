@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.common.models import BackgroundJob
 from apps.notifications.models import Notification
-from apps.orders.models import Shipment
+from apps.orders.models import Return, ReturnPhoto, Shipment
 from apps.payments.models import Dispute, Payment, ReconciliationBreak, WebhookEvent
 from apps.products.models import ProductImage, Review, StockAlert, StockCount, StockTransfer, Store
 from apps.users.models import User
@@ -76,6 +76,8 @@ class World:
             "notification_id": str(self._notification().pk),
             "review_id": str(self._review().pk),
             "shipment_id": str(Shipment.objects.create(order=self.order, status="cancelled").pk),
+            "return_id": str((rma := self._return()).pk),
+            "photo_id": str(self._photo(rma).pk),
             "image_id": str(self._image().pk),
             "store": self._store().slug,
             "job_id": str(self._job().pk),
@@ -131,6 +133,12 @@ class World:
 
     def _image(self) -> ProductImage:
         return ProductImage.objects.create(product=self.product, image="products/mug.webp", width=800, height=800)
+
+    def _return(self) -> Return:
+        return Return.objects.create(order=self.order, number="RMA-ALICE")
+
+    def _photo(self, rma: Return) -> ReturnPhoto:
+        return ReturnPhoto.objects.create(rma=rma, image=b"x", thumbnail=b"x", width=1, height=1)
 
     def _store(self) -> Store:
         return Store.objects.create(slug="downtown", name="Downtown", latitude=40.7, longitude=-74.0, country="US")

@@ -77,6 +77,8 @@ def _body_mismatch(method: str, template: str, response: Any, content: dict[str,
         return f"content type {media_type!r}, documented {list(content)}"
     if media_type == "application/pdf":
         return None if response.content.startswith(b"%PDF-") else "not a PDF"
+    if media_type == "image/webp":
+        return None if response.content[8:12] == b"WEBP" else "not a WebP picture"
     errors = validator(method, template, str(response.status_code), media_type).iter_errors(response.json())
     # `fields=` asks for rows with some of their members.
     sparse = "fields" in response.wsgi_request.GET

@@ -58,6 +58,33 @@ def _order_mail(status: str, **extra: object) -> dict[str, object]:
     return {"shop": SHOP, "recipient_name": "Ada", "order": {**ORDER, "status": status}, **extra}
 
 
+RMA = {
+    "number": "RMA-7K3M9Q2X",
+    "url": "https://shop.example/returns/RMA-7K3M9Q2X?a=1&b=2",
+    "reply": "",
+    "outcome": "refund",
+    "has_arrived": False,
+    "address": ["Tradepost", "Newark warehouse", "12 Dock Road", "Newark NJ 07114", "US"],
+    "lines": [
+        {
+            "name": "Washed linen shirt",
+            "sku": "LIN-SHIRT-SAG-M",
+            "quantity": 2,
+            "received": 1,
+            "reason": "Wrong size",
+        }
+    ],
+    "amount": "$44.00",
+    "goods": "$49.00",
+    "fee": "-$10.00",
+    "shipping": "$5.00",
+}
+
+
+def _return_mail(**changes: object) -> dict[str, object]:
+    return _order_mail("Delivered", rma={**deepcopy(RMA), **changes})
+
+
 SAMPLES: dict[str, dict[str, object]] = {
     "verification": {
         "shop": SHOP,
@@ -98,6 +125,11 @@ SAMPLES: dict[str, dict[str, object]] = {
         reason="You asked us to cancel the order.",
         refund_note="We have refunded $118.19 to your card. Banks take 5 to 10 days to show it.",
     ),
+    "return_requested": _return_mail(),
+    "return_approved": _return_mail(reply="Please keep the box."),
+    "return_rejected": _return_mail(reply="The shirt shows wear."),
+    "return_received": _return_mail(has_arrived=True),
+    "return_completed": _return_mail(has_arrived=True),
     "stock_digest": {
         "shop": SHOP,
         "recipient_name": "Ada",
@@ -132,6 +164,11 @@ SUBJECTS = {
     "order_ready_for_pickup": "Your Tradepost order TP-2026-000184 is ready to be collected",
     "order_delivered": "Your Tradepost order TP-2026-000184 has been delivered",
     "order_cancelled": "Your Tradepost order TP-2026-000184 has been cancelled",
+    "return_requested": "We have your return request RMA-7K3M9Q2X at Tradepost",
+    "return_approved": "Your return RMA-7K3M9Q2X is approved at Tradepost",
+    "return_rejected": "About your return request RMA-7K3M9Q2X at Tradepost",
+    "return_received": "We have received your return RMA-7K3M9Q2X at Tradepost",
+    "return_completed": "Your return RMA-7K3M9Q2X is settled at Tradepost",
     "stock_digest": "Stock at Tradepost: 1 sold out, 2 running low",
     "invoice": "Invoice INV-2026-000042 for your Tradepost order TP-2026-000184",
     "credit_note": "Credit note CN-2026-000007 for your Tradepost order TP-2026-000184",
@@ -150,6 +187,11 @@ LINKS = {
     "order_ready_for_pickup": [ORDER["url"]],
     "order_delivered": [ORDER["url"]],
     "order_cancelled": [ORDER["url"]],
+    "return_requested": [RMA["url"]],
+    "return_approved": [RMA["url"]],
+    "return_rejected": [RMA["url"]],
+    "return_received": [RMA["url"]],
+    "return_completed": [RMA["url"]],
     "stock_digest": ["https://shop.example/admin/products/stockalert/?a=1&b=2"],
     "invoice": [ORDER["url"]],
     "credit_note": [ORDER["url"]],
@@ -177,11 +219,7 @@ def long_context(event: str) -> dict[str, object]:
     """The same mail with eight lines, long German and Japanese names, and long addresses."""
     context = deepcopy(SAMPLES[event])
     context["recipient_name"] = "Friederike-Charlotte Großmann-Wittelsbach"
-    if "groups" in context:
-        context["groups"][0]["lines"] = [
-            {"name": name, "sku": f"SKU-{number:02d}-EXTRA-LONG-ARTICLE-CODE", "warehouse": options, "left": number}
-            for number, (name, options) in enumerate(_LONG_NAMES)
-        ]
+    _lengthen_rows(context)
     if "order" not in context:
         return context
     context["order"] |= {
@@ -224,6 +262,20 @@ def long_context(event: str) -> dict[str, object]:
     return context
 
 
+def _lengthen_rows(context: dict[str, object]) -> None:
+    if "groups" in context:
+        context["groups"][0]["lines"] = [
+            {"name": name, "sku": f"SKU-{number:02d}-EXTRA-LONG-ARTICLE-CODE", "warehouse": options, "left": number}
+            for number, (name, options) in enumerate(_LONG_NAMES)
+        ]
+    if "rma" in context:
+        context["rma"]["lines"] = [
+            {"name": name, "sku": f"SKU-{number:02d}-EXTRA-LONG-ARTICLE-CODE", "quantity": number, "received": number}
+            | {"reason": options}
+            for number, (name, options) in enumerate(_LONG_NAMES)
+        ]
+
+
 def hostile_context(event: str) -> dict[str, object]:
     """The same mail with markup, quotes and foreign letters in every text that a person can type."""
     context = deepcopy(SAMPLES[event])
@@ -233,6 +285,9 @@ def hostile_context(event: str) -> dict[str, object]:
         context["order"]["shipping_address"] = [HOSTILE_NAME]
     if "reason" in context:
         context["reason"] = HOSTILE_NAME
+    if "rma" in context:
+        context["rma"] |= {"reply": HOSTILE_NAME, "address": [HOSTILE_NAME]}
+        context["rma"]["lines"][0] |= {"name": HOSTILE_NAME}
     if "groups" in context:
         context["groups"][0]["lines"][0] |= {"name": HOSTILE_NAME, "warehouse": HOSTILE_NAME}
     return context
@@ -251,6 +306,8 @@ def bare_context(event: str) -> dict[str, object]:
         context["shipment"] = {"carrier": "", "tracking_number": "", "tracking_url": ""}
     if "reason" in context:
         context |= {"reason": "", "refund_note": ""}
+    if "rma" in context:
+        context["rma"] |= {"reply": "", "amount": "", "fee": "", "shipping": ""}
     if "groups" in context:
         context |= {"groups": context["groups"][:1], "summary": "1 sold out", "more": 0}
     return context

@@ -120,7 +120,12 @@ PROBLEMS = (
         "The state machine forbids this move; `allowed` lists the possible ones.",
         "Choose one of them.",
     ),
-    ProblemDoc("not_ready", 409, "The invoice is made when the order has been paid.", "Pay the order first."),
+    ProblemDoc(
+        "not_ready",
+        409,
+        "The document is not made yet: an invoice is when the order is paid, a label when the return is approved.",
+        "Wait.",
+    ),
     ProblemDoc(
         "order_on_hold", 409, "Staff hold the order back; `allowed` lists what is possible.", "Release it first."
     ),
@@ -130,6 +135,14 @@ PROBLEMS = (
         "More units than are neither in a parcel nor cancelled; `items` lists what is left.",
         "Lower the quantity.",
     ),
+    ProblemDoc("return_window_closed", 409, "The order arrived too long ago.", "Write to the shop."),
+    ProblemDoc(
+        "exceeds_returnable_quantity",
+        409,
+        "More units than were sent and are in no return; `items` lists what is left.",
+        "Lower the quantity.",
+    ),
+    ProblemDoc("too_many_photos", 409, "The return has as many pictures as it may.", "Send the best ones."),
     ProblemDoc("code_invalid", 400, "The collection code is not the parcel's.", "Read it again from the mail."),
     ProblemDoc("not_cancellable", 409, "The order is already on its way or ended.", "Ask for a return."),
     ProblemDoc("already_reviewed", 409, "You have reviewed this product.", "Change your review instead."),

@@ -60,3 +60,10 @@ class PdfRenderer(BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         return data if isinstance(data, bytes) else dumps(data)
+
+
+class WebPRenderer(PdfRenderer):
+    """The same for pictures."""
+
+    media_type = "image/webp"
+    format = "webp"

@@ -141,11 +141,11 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe_documents(operation: dict[str, Any]) -> None:
-    """PDF beside JSON: how long at most, and what `format` chooses."""
+    """PDF or a picture beside JSON: how long at most, and what `format` chooses."""
     for response in operation["responses"].values():
-        document = response.get("content", {}).get("application/pdf")
-        if document is not None:
-            document["schema"]["maxLength"] = _LONGEST_DOCUMENT
+        for kind in ("application/pdf", "image/webp"):
+            if kind in response.get("content", {}):
+                response["content"][kind]["schema"]["maxLength"] = _LONGEST_DOCUMENT
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "format" and parameter["in"] == "query":
             parameter.setdefault("description", "The form of the answer, as `Accept` would name it.")

@@ -17,9 +17,9 @@ from django.utils.dateformat import format as format_date
 from apps.common.money import format_money
 from apps.notifications.models import Notification
 from apps.notifications.rendering import Attachment, RenderedMail, render_mail
-from apps.notifications.services import stock_digest_text
+from apps.notifications.services import return_content, stock_digest_text
 from apps.notifications.services.refund_note import refund_note
-from apps.orders.models import Invoice, Order, OrderItem, Shipment
+from apps.orders.models import Invoice, Order, OrderItem, Return, Shipment
 from apps.orders.services import access, invoices
 from apps.orders.services.collection import collection_code
 from apps.users.models import User
@@ -88,6 +88,8 @@ def _render(notification: Notification, secrets: Secrets) -> RenderedMail:
 
 
 def _attachments(notification: Notification) -> tuple[Attachment, ...]:
+    if notification.kind == Kind.RETURN_APPROVED:
+        return return_content.label_of(_return_of(notification))
     if notification.kind not in (Kind.INVOICE, Kind.CREDIT_NOTE):
         return ()
     invoice = _invoice_of(notification)
@@ -192,6 +194,21 @@ def _invoice_of(notification: Notification) -> Invoice:
     return invoice
 
 
+def _return(notification: Notification, secrets: Secrets) -> Context:
+    rma = _return_of(notification)
+    order = _order(notification)
+    query = "" if order.user_id else "?" + urlencode({"token": secrets.order(order.pk)})
+    about = return_content.describe(rma, url=_link(f"/returns/{rma.pk}{query}"))
+    return _order_context(order, secrets) | {"rma": about}
+
+
+def _return_of(notification: Notification) -> Return:
+    rma = Return.objects.select_related("order", "warehouse").filter(pk=notification.data.get("return_id")).first()
+    if rma is None:
+        raise Undeliverable("its return does not exist")
+    return rma
+
+
 def _reason(data: Context) -> str:
     if data.get("by") == "buyer":
         return "You asked us to cancel the order."
@@ -289,6 +306,7 @@ _BUILDERS: Final[dict[str, Callable[[Notification, Secrets], Context]]] = {
     Kind.ORDER_READY_FOR_PICKUP: _order_ready_for_pickup,
     Kind.ORDER_DELIVERED: _order_delivered,
     Kind.ORDER_CANCELLED: _order_cancelled,
+    **dict.fromkeys(return_content.KINDS, _return),
     Kind.STOCK_DIGEST: _stock_digest,
     Kind.INVOICE: _invoice,
     Kind.CREDIT_NOTE: _invoice,

@@ -1,5 +1,5 @@
 """Staff screens of orders and their documents."""
 
-from apps.orders.admin import invoices, orders, shipments
+from apps.orders.admin import invoices, orders, returns, shipments
 
-__all__ = ["invoices", "orders", "shipments"]
+__all__ = ["invoices", "orders", "returns", "shipments"]

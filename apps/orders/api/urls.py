@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from apps.orders.api.views import admin_orders, desk, invoices, orders, promotion_dry_run, shipments
+from apps.orders.api.views import (
+    admin_orders,
+    admin_returns,
+    desk,
+    invoices,
+    orders,
+    promotion_dry_run,
+    returns,
+    shipments,
+)
 
 urlpatterns = [
     path("orders/", orders.Orders.as_view(), name="orders"),
@@ -51,4 +60,30 @@ urlpatterns = [
     path("admin/orders/<uuid:order_id>/release/", desk.AdminOrderRelease.as_view(), name="admin-order-release"),
     path("admin/orders/<uuid:order_id>/notes/", desk.AdminOrderNotes.as_view(), name="admin-order-notes"),
     path("admin/orders/<uuid:order_id>/timeline/", desk.AdminOrderTimeline.as_view(), name="admin-order-timeline"),
+    path("orders/<uuid:order_id>/returns/", returns.OrderReturns.as_view(), name="order-returns"),
+    path("returns/<uuid:return_id>/", returns.ReturnDetail.as_view(), name="return"),
+    path("returns/<uuid:return_id>/cancel/", returns.ReturnCancel.as_view(), name="return-cancel"),
+    path("returns/<uuid:return_id>/sent/", returns.ReturnSent.as_view(), name="return-sent"),
+    path("returns/<uuid:return_id>/label/", returns.ReturnLabel.as_view(), name="return-label"),
+    path("returns/<uuid:return_id>/photos/", returns.ReturnPhotos.as_view(), name="return-photos"),
+    path("returns/<uuid:return_id>/photos/<uuid:photo_id>/", returns.ReturnPhoto.as_view(), name="return-photo"),
+    path("admin/returns/", admin_returns.AdminReturns.as_view(), name="admin-returns"),
+    path("admin/returns/<uuid:return_id>/", admin_returns.AdminReturn.as_view(), name="admin-return"),
+    *(
+        path(f"admin/returns/<uuid:return_id>/{name}/", view.as_view(), name=f"admin-return-{name}")
+        for name, view in (
+            ("approve", admin_returns.AdminReturnApprove),
+            ("reject", admin_returns.AdminReturnReject),
+            ("sent", admin_returns.AdminReturnSent),
+            ("receive", admin_returns.AdminReturnReceive),
+            ("complete", admin_returns.AdminReturnComplete),
+            ("cancel", admin_returns.AdminReturnCancel),
+            ("label", admin_returns.AdminReturnLabel),
+        )
+    ),
+    path(
+        "admin/returns/<uuid:return_id>/photos/<uuid:photo_id>/",
+        admin_returns.AdminReturnPhoto.as_view(),
+        name="admin-return-photo",
+    ),
 ]

@@ -15,9 +15,9 @@ from apps.common.money import Money
 from apps.orders.models import Order
 from apps.orders.services.actors import STAFF, label_of_event
 
-KINDS: Final = ("status", "shipment", "payment", "refund", "change", "note", "desk")
+KINDS: Final = ("status", "shipment", "payment", "refund", "return", "change", "note", "desk")
 # Event families and single events, and the kind of entry they make. Statuses come from the history instead.
-_FAMILIES: Final = {"shipment": "shipment", "payment": "payment", "refund": "refund"}
+_FAMILIES: Final = {"shipment": "shipment", "payment": "payment", "refund": "refund", "return": "return"}
 _SINGLE: Final = {"order.lines_cancelled": "change"}
 _DESK: Final = dict.fromkeys(("order.held", "order.released", "order.tagged", "order.late"), "desk")
 # Steps inside the shop that say nothing to the buyer.

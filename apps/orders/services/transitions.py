@@ -42,9 +42,17 @@ def transition(
         case S.DELIVERED:
             fulfilment.deliver_all(order, actor=actor, reason=reason)
         case S.RETURNED:
+            _require_no_returns(order)
             stock.restock(reference=order.pk)
             order.fulfilment_status = Order.FulfilmentStatus.RETURNED
             lifecycle.move(order, to, actor=actor, reason=reason)
         case _:
             lifecycle.move(order, to, actor=actor, reason=reason)
     return order
+
+
+def _require_no_returns(order: Order) -> None:
+    """What comes back by returns is counted and booked there; taking the whole order back would book it twice."""
+    if order.items.filter(returned_quantity__gt=0).exists():
+        allowed = [move for move in lifecycle.allowed_moves(order) if move != S.RETURNED]
+        raise lifecycle.InvalidTransition("The order has returns: receive them.", extra={"allowed": allowed})

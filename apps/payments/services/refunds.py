@@ -135,6 +135,13 @@ def refund_cancelled_lines(order_id: UUID, *, parts: Sequence[Part], reason: str
     return _refund_parts(order, amount, parts, why)
 
 
+@transaction.atomic
+def refund_return(order_id: UUID, *, amount: Decimal, parts: Sequence[Part], number: str, return_id: UUID) -> Decimal:
+    """Give back what a completed return is worth, once; returns how much that is: at most what is left."""
+    order = Order.objects.lock().get(pk=order_id)
+    return _refund_parts(order, amount, parts, Why(f"return {number}", Refund.Cause.RETURN, return_id))
+
+
 def for_cancelled_lines(order: Order) -> Decimal:
     """What has gone back, or is on its way, because units of an order were cancelled."""
     made = Refund.objects.filter(payment__order=order, cause=Refund.Cause.LINES_CANCELLED)

@@ -43,3 +43,12 @@ def restock_part(*, reference: UUID, units: Mapping[tuple[UUID, UUID], int]) -> 
         )
         for place, count in units.items()
     )
+
+
+@transaction.atomic(savepoint=False)  # a step: part of the caller's transaction
+def close_sale(*, reference: UUID) -> None:
+    """Nothing of `reference` is sold any more: what came back was booked by itself, so no level changes. Repeatable."""
+    rows = StockReservation.objects.filter(reference=reference, status=StockReservation.Status.COMMITTED).lock()
+    StockReservation.objects.filter(pk__in=[row.pk for row in rows]).update(
+        status=StockReservation.Status.RELEASED, updated_at=timezone.now()
+    )

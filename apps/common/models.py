@@ -2,10 +2,12 @@
 
 import uuid
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pgtrigger
 import uuid_utils.compat as uuid_utils
+from django import forms
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -34,6 +36,16 @@ def default_currency() -> str:
     return str(settings.DEFAULT_CURRENCY)
 
 
+class AmountFormField(forms.DecimalField):
+    """Shows what a column with four decimals holds with as many as it needs, at least two: 79.00, 1.234."""
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, Decimal) or not value.is_finite():
+            return value
+        whole, _, decimals = f"{value.normalize():f}".partition(".")
+        return f"{whole}.{decimals:0<2}"
+
+
 class AmountField(models.DecimalField):
     """A column for an amount of money; its currency is a column of the same row or of the row's parent."""
 
@@ -41,6 +53,9 @@ class AmountField(models.DecimalField):
         kwargs["max_digits"] = MAX_DIGITS
         kwargs["decimal_places"] = DECIMAL_PLACES
         super().__init__(*args, **kwargs)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": AmountFormField, **kwargs})
 
 
 class CurrencyField(models.CharField):

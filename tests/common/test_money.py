@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from apps.common.models import AmountField
 from apps.common.money import (
     Money,
     exponent,
@@ -74,3 +75,15 @@ def test_no_amount_is_null():
 )
 def test_text_for_people(amount, currency, text):
     assert format_money(Decimal(amount), currency) == text
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [("79.0000", "79.00"), ("1.2340", "1.234"), ("0.0000", "0.00"), ("1200.0000", "1200.00"), ("0.5000", "0.50")],
+)
+def test_a_form_shows_an_amount_without_idle_decimals(stored, shown):
+    assert AmountField().formfield().prepare_value(Decimal(stored)) == shown
+
+
+def test_a_form_shows_again_what_was_typed():
+    assert AmountField().formfield().prepare_value("12,5") == "12,5"

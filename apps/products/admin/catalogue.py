@@ -125,7 +125,7 @@ class ProductAdmin(_Never, ServiceAdmin):
     inlines = [VariantInline, ImageInline]
     actions = ["publish", "withdraw", "archive"]
     readonly_fields = [
-        *("status", "published_at", "price", "compare_at_price", "currency", "in_stock"),
+        *("status", "published_at", money_column("price"), money_column("compare_at_price"), "in_stock"),
         *("rating", "review_count", "sold_count", "created_at", "updated_at"),
     ]
     fieldsets = (

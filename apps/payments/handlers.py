@@ -11,7 +11,7 @@ from apps.common.models import Event
 from apps.orders.models import Order
 from apps.orders.services import invoices
 from apps.payments.models import Payment, Refund
-from apps.payments.services import captures, refunds
+from apps.payments.services import captures, refunds, risk
 
 
 @on("order.cancelled")
@@ -20,6 +20,14 @@ def give_back_or_give_up(event: Event) -> None:
     order = Order.objects.get(pk=cast(UUID, event.target_id))
     refunds.refund_order(order.pk, reason=event.data.get("reason") or "order cancelled")
     Payment.objects.filter(order=order, status__in=Payment.OPEN).update(next_check_at=timezone.now())
+    risk.withdraw(order.pk)
+
+
+@on("order.confirmed")
+def assess_risk(event: Event) -> None:
+    """Money was promised: is the order to be trusted?"""
+    if risk.is_on():
+        risk.assess(cast(UUID, event.target_id))
 
 
 @on("order.confirmed")

@@ -298,6 +298,15 @@ PAYMENT_BREAKER_FAILURES = env.int("PAYMENT_BREAKER_FAILURES", default=5)
 PAYMENT_BREAKER_SECONDS = env.int("PAYMENT_BREAKER_SECONDS", default=30)
 # How far back the daily comparison with the providers' books looks.
 RECONCILIATION_DAYS = env.int("RECONCILIATION_DAYS", default=3)
+# Risk (docs/risk.md): from which score an order is held for staff, and cancelled; 0 switches a threshold off.
+RISK_HOLD_SCORE = env.int("RISK_HOLD_SCORE", default=60)
+RISK_REFUSE_SCORE = env.int("RISK_REFUSE_SCORE", default=100)
+# Other weights than those of the table, such as card_velocity=50,disposable_mail=0.
+RISK_WEIGHTS: dict[str, int] = {name: int(weight) for name, weight in env.dict("RISK_WEIGHTS", default={}).items()}
+# In the order's currency.
+RISK_LARGE_FIRST_ORDER = env.int("RISK_LARGE_FIRST_ORDER", default=1000)
+RISK_EXPRESS_METHODS: list[str] = env.list("RISK_EXPRESS_METHODS", default=["express"])
+RISK_DISPOSABLE_DOMAINS: list[str] = env.list("RISK_DISPOSABLE_DOMAINS", default=[])
 MANUAL_PAYMENT_METHODS = env.list("MANUAL_PAYMENT_METHODS", default=["bank_transfer", "cash_on_delivery"])
 BANK_TRANSFER_INSTRUCTIONS = env.str("BANK_TRANSFER_INSTRUCTIONS", default="Transfer the amount to the shop's account.")
 BANK_TRANSFER_DAYS = env.int("BANK_TRANSFER_DAYS", default=7)

@@ -42,6 +42,9 @@ RATE_LIMITS |= {name: (1_000_000, seconds) for name, (_, seconds) in RATE_LIMITS
 # Tests deliver events themselves; nothing is handed to a broker behind their back.
 EVENT_NUDGES = False
 
+# Tests place many orders from one place: those of risk switch it on.
+RISK_HOLD_SCORE = RISK_REFUSE_SCORE = 0
+
 CARRIER_WEBHOOK_SECRET = "carrier_suite"
 STRIPE_SECRET_KEY = "sk_test_suite"
 STRIPE_PUBLISHABLE_KEY = "pk_test_suite"

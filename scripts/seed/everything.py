@@ -29,8 +29,8 @@ def seed(*, scale: int, say: Say) -> None:
     with _step("pictures", say):
         # Before the transaction: the database does not wait for a pencil.
         catalogue.store_pictures()
-    # Nobody is told of the past, not even the workers.
-    with override_settings(EVENT_NUDGES=False), transaction.atomic():
+    # Nobody is told of the past, not even the workers; and nobody doubts it.
+    with override_settings(EVENT_NUDGES=False, RISK_HOLD_SCORE=0, RISK_REFUSE_SCORE=0), transaction.atomic():
         _demo(say)
         if scale:
             with _step(f"{scale} bulk products", say):

@@ -42,7 +42,7 @@ class Card:
     """`authenticate`: never, always, or until_set_up (off-session payments pass once it was saved).
 
     `refund`: succeeded, pending (until told), or failed (succeeds, then fails when told).
-    `attachable`: a declining card that may still be saved to a customer.
+    `attachable`: a declining card that may still be saved to a customer. `risk`: Radar's level and score.
     """
 
     token: str
@@ -54,6 +54,7 @@ class Card:
     dispute: str | None = None
     refund: str = "succeeded"
     attachable: bool = True
+    risk: tuple[str, int] = ("normal", 12)
 
 
 def _declining(token: str, number: str, decline: Decline) -> Card:
@@ -96,6 +97,8 @@ CARDS = (
         decline=FUNDS,
         authenticate="always",
     ),
+    Card("riskLevelElevated", "4000000000009235", risk=("elevated", 68)),
+    Card("riskLevelHighest", "4000000000004954", risk=("highest", 88)),
     Card("createDispute", "4000000000000259", dispute="fraudulent"),
     Card("createDisputeProductNotReceived", "4000000000002685", dispute="product_not_received"),
     Card("pendingRefund", "4000000000007726", refund="pending"),

@@ -21,19 +21,43 @@ APPROVED = {
 }
 
 
-def new_charge(intent: Obj, method: Obj, *, captured: bool, authenticated: bool, decline: Decline | None = None) -> Obj:
+# What this stand-in never fills.
+EMPTY: Obj = {
+    "application": None,
+    "application_fee": None,
+    "application_fee_amount": None,
+    "failure_balance_transaction": None,
+    "fraud_details": {},
+    "livemode": False,
+    "on_behalf_of": None,
+    "radar_options": {},
+    "receipt_number": None,
+    "review": None,
+    "source": None,
+    "source_transfer": None,
+    "statement_descriptor_suffix": None,
+    "transfer_data": None,
+}
+
+
+def new_charge(
+    intent: Obj,
+    method: Obj,
+    *,
+    captured: bool,
+    authenticated: bool,
+    decline: Decline | None = None,
+    risk: tuple[str, int] = ("normal", 12),
+) -> Obj:
     """A charge for the whole amount of the payment intent, failed when the card declines."""
     paid = decline is None
     charge_id = new_id("ch")
-    return {
+    return EMPTY | {
         "id": charge_id,
         "object": "charge",
         "amount": intent["amount"],
         "amount_captured": intent["amount"] if paid and captured else 0,
         "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
         "balance_transaction": new_id("txn") if paid and captured else None,
         "billing_details": method["billing_details"],
         "calculated_statement_descriptor": intent["statement_descriptor"] or "TRADEPOST",
@@ -43,33 +67,26 @@ def new_charge(intent: Obj, method: Obj, *, captured: bool, authenticated: bool,
         "customer": intent["customer"],
         "description": intent["description"],
         "disputed": False,
-        "failure_balance_transaction": None,
         "failure_code": decline[0] if decline else None,
         "failure_message": decline[2] if decline else None,
-        "fraud_details": {},
-        "livemode": False,
         "metadata": dict(intent["metadata"]),
-        "on_behalf_of": None,
-        "outcome": APPROVED if decline is None else _refused(decline),
+        "outcome": _outcome(decline, risk),
         "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
         "payment_method_details": {"card": _card_details(intent, method, authenticated), "type": "card"},
-        "radar_options": {},
         "receipt_email": intent["receipt_email"],
-        "receipt_number": None,
         "receipt_url": f"https://pay.stripe.com/receipts/payment/{charge_id}" if paid else None,
         "refunded": False,
-        "review": None,
         "shipping": intent["shipping"],
-        "source": None,
-        "source_transfer": None,
         "statement_descriptor": intent["statement_descriptor"],
-        "statement_descriptor_suffix": None,
         "status": "succeeded" if paid else "failed",
-        "transfer_data": None,
         "transfer_group": intent["transfer_group"],
     }
+
+
+def _outcome(decline: Decline | None, risk: tuple[str, int]) -> Obj:
+    return APPROVED | {"risk_level": risk[0], "risk_score": risk[1]} if decline is None else _refused(decline)
 
 
 def _refused(decline: Decline) -> Obj:

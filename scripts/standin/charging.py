@@ -91,7 +91,8 @@ def _fail(call: Call, intent: Obj, method: Obj, decline: Decline) -> None:
 
 def _succeed(call: Call, intent: Obj, method: Obj, *, authenticated: bool) -> None:
     manual = intent["capture_method"] == "manual"
-    charge = call.store.put(new_charge(intent, method, captured=not manual, authenticated=authenticated))
+    risk = payment_methods.card_of(method).risk
+    charge = call.store.put(new_charge(intent, method, captured=not manual, authenticated=authenticated, risk=risk))
     intent["payment_method"] = method["id"]
     intent["next_action"] = None
     intent["last_payment_error"] = None

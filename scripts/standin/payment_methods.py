@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -149,6 +150,8 @@ def _from_data(params: Params, within: str | None) -> Obj:
         method = _new(card, params)
     else:
         method = _new(_checked_number(data, prefix), params)
+        # One number is one card; each use of a token such as pm_card_visa is another one.
+        method["card"]["fingerprint"] = hashlib.sha256(method["_number"].encode()).hexdigest()[:16]
         method["card"]["exp_month"], method["card"]["exp_year"] = _checked_expiry(data, prefix)
     merge_metadata(method, params)
     return method

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.common.models import BackgroundJob
 from apps.notifications.models import Notification
 from apps.orders.models import Return, ReturnPhoto, Shipment
-from apps.payments.models import Dispute, Payment, ReconciliationBreak, WebhookEvent
+from apps.payments.models import Dispute, Payment, ReconciliationBreak, RiskReview, WebhookEvent
 from apps.products.models import ProductImage, Review, StockAlert, StockCount, StockTransfer, Store
 from apps.users.models import User
 from apps.users.services import address_book
@@ -72,6 +72,7 @@ class World:
             "payment_id": str((payment := self._payment()).pk),
             "dispute_id": str(self._dispute(payment).pk),
             "break_id": str(self._break(payment).pk),
+            "risk_review_id": str(self._risk_review(payment).pk),
             "event_id": str(self._provider_event().pk),
             "notification_id": str(self._notification().pk),
             "review_id": str(self._review().pk),
@@ -109,6 +110,9 @@ class World:
         return ReconciliationBreak.objects.create(
             provider=payment.provider, kind="amount_differs", reference="ch_alice", seen_at=timezone.now()
         )
+
+    def _risk_review(self, payment: Payment) -> RiskReview:
+        return RiskReview.objects.create(order=self.order, payment=payment, status="pending", score=70)
 
     def _provider_event(self) -> WebhookEvent:
         return WebhookEvent.objects.create(

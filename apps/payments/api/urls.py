@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from apps.payments.api.views import admin_disputes, admin_payments, admin_reconciliation, admin_webhooks, payments
+from apps.payments.api.views import (
+    admin_disputes,
+    admin_payments,
+    admin_reconciliation,
+    admin_risk,
+    admin_webhooks,
+    payments,
+)
 from apps.payments.api.views.webhooks import PayPalWebhook, StripeWebhook
 
 urlpatterns = [
@@ -36,6 +43,18 @@ urlpatterns = [
         "admin/reconciliation/<uuid:break_id>/resolve/",
         admin_reconciliation.ResolveBreak.as_view(),
         name="admin-reconciliation-resolve",
+    ),
+    path("admin/risk-reviews/", admin_risk.RiskReviews.as_view(), name="admin-risk-reviews"),
+    path("admin/risk-reviews/<uuid:risk_review_id>/", admin_risk.RiskReviewDetail.as_view(), name="admin-risk-review"),
+    path(
+        "admin/risk-reviews/<uuid:risk_review_id>/approve/",
+        admin_risk.ApproveRiskReview.as_view(),
+        name="admin-risk-review-approve",
+    ),
+    path(
+        "admin/risk-reviews/<uuid:risk_review_id>/reject/",
+        admin_risk.RejectRiskReview.as_view(),
+        name="admin-risk-review-reject",
     ),
     path("admin/webhook-events/", admin_webhooks.AdminWebhookEvents.as_view(), name="admin-webhook-events"),
     path(

@@ -17,6 +17,16 @@ MISSING = frozenset({"resource_missing", "resource_not_found", "not_found"})
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """The last try to take a payment's money: the card's fingerprint and the provider's own word on the risk."""
+
+    reference: str = ""
+    fingerprint: str = ""
+    risk_level: str = ""
+    risk_score: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderPayment:
     """A payment as the provider knows it. Amounts are in the currency's smallest unit."""
 
@@ -32,6 +42,7 @@ class ProviderPayment:
     method: str = ""
     manual_capture: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
+    attempt: Attempt = Attempt()
 
 
 @dataclass(frozen=True, slots=True)

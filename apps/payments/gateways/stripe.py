@@ -199,6 +199,7 @@ class StripeGateway:
             failure_code=refusal.code,
             # Other refusals are worded for us, not for the shopper.
             failure_detail=refusal.detail if refusal.declined else "This payment method cannot be used.",
+            attempt=now.attempt,
         )
 
     def _ask(self, call: Callable[[Any], T]) -> T:

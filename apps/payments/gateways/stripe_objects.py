@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apps.payments.gateways.base import (
+    Attempt,
     DisputeStatus,
     PaymentState,
     ProviderCharge,
@@ -52,6 +53,21 @@ def payment_of(intent: Any) -> ProviderPayment:
         method=_method(data.get("latest_charge")),
         manual_capture=data.get("capture_method") == "manual",
         metadata=data.get("metadata") or {},
+        attempt=_attempt(data.get("latest_charge")),
+    )
+
+
+def _attempt(charge: Any) -> Attempt:
+    if not isinstance(charge, dict):
+        return Attempt(reference=str(charge or ""))
+    outcome = charge.get("outcome") or {}
+    card = (charge.get("payment_method_details") or {}).get("card") or {}
+    score = outcome.get("risk_score")
+    return Attempt(
+        reference=str(charge["id"]),
+        fingerprint=str(card.get("fingerprint") or "")[:64],
+        risk_level=str(outcome.get("risk_level") or "")[:20],
+        risk_score=min(max(score, 0), 100) if isinstance(score, int) else None,
     )
 
 

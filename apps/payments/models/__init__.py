@@ -2,6 +2,7 @@ from apps.payments.models.dispute import Dispute, DisputeEvidence
 from apps.payments.models.ledger import PaymentEvent
 from apps.payments.models.payment import Payment, Refund, RefundLine
 from apps.payments.models.reconciliation import ReconciliationBreak, ReconciliationRun
+from apps.payments.models.risk import RiskReview
 from apps.payments.models.webhook import WebhookEvent
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "ReconciliationRun",
     "Refund",
     "RefundLine",
+    "RiskReview",
     "WebhookEvent",
 ]

@@ -72,6 +72,13 @@ class Payment(BaseModel):
     currency = CurrencyField()
     provider_reference = models.CharField(max_length=120, blank=True)
     method = models.CharField(max_length=60, blank=True, help_text="such as visa ending in 4242")
+    card_fingerprint = models.CharField(
+        max_length=64, blank=True, help_text="the provider's name for the card's number"
+    )
+    risk_level = models.CharField(max_length=20, blank=True, help_text="the provider's own word on the risk")
+    risk_score = models.PositiveSmallIntegerField(null=True, blank=True, help_text="the provider's, 0 to 100")
+    declines = models.PositiveSmallIntegerField(default=0, help_text="attempts that were declined")
+    declined_charge = models.CharField(max_length=120, blank=True, help_text="the attempt that was counted last")
     failure_code = models.CharField(max_length=80, blank=True)
     failure_detail = models.CharField(max_length=300, blank=True)
     manual_method = models.CharField(max_length=20, choices=ManualMethod.choices, blank=True)
@@ -118,6 +125,9 @@ class Payment(BaseModel):
         ]
         indexes: ClassVar = [
             models.Index(fields=["order", "-id"], name="payments_of_order"),
+            models.Index(
+                fields=["card_fingerprint", "-id"], name="payments_of_card", condition=~Q(card_fingerprint="")
+            ),
             models.Index(fields=["next_check_at"], name="payments_to_check", condition=Q(next_check_at__isnull=False)),
         ]
 

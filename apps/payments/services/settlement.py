@@ -125,6 +125,8 @@ def _give_up(payment: Payment) -> None:
 
 def _note(payment: Payment, state: ProviderPayment) -> None:
     failed_now = state.state == "failed" and payment.failure_code != state.failure_code
+    if state.state == "failed" and state.attempt.reference not in ("", payment.declined_charge):
+        payment.declines, payment.declined_charge = min(payment.declines + 1, 32_000), state.attempt.reference
     payment.status = _OPEN_STATES[state.state]
     payment.failure_code, payment.failure_detail = state.failure_code[:80], state.failure_detail[:300]
     payment.next_check_at = _next_check(payment)
@@ -132,6 +134,15 @@ def _note(payment: Payment, state: ProviderPayment) -> None:
     ledger.derive_payment_status(payment.order)
     if failed_now:
         events.record("payment.failed", target=payment, data={"code": payment.failure_code})
+
+
+def _note_attempt(payment: Payment, state: ProviderPayment) -> None:
+    """What is known of the card that paid, and of the risk the provider saw in it (docs/risk.md)."""
+    payment.method = (state.method or payment.method)[:60]
+    payment.card_fingerprint = state.attempt.fingerprint or payment.card_fingerprint
+    payment.risk_level = state.attempt.risk_level or payment.risk_level
+    if state.attempt.risk_score is not None:
+        payment.risk_score = state.attempt.risk_score
 
 
 def _next_check(payment: Payment) -> datetime:
@@ -149,7 +160,7 @@ def _authorise(payment: Payment, state: ProviderPayment) -> None:
     """The bank holds the money for us: the order goes ahead, the money is taken later."""
     payment.status = S.AUTHORISED
     payment.authorised_until = payment.authorised_until or timezone.now() + timedelta(days=settings.AUTHORISATION_DAYS)
-    payment.method = (state.method or payment.method)[:60]
+    _note_attempt(payment, state)
     if payment.failure_code != EXPIRING:
         payment.failure_code = payment.failure_detail = ""
     payment.next_check_at = _next_check(payment)
@@ -179,7 +190,7 @@ def _warn_of_expiry(payment: Payment) -> None:
 def _capture(payment: Payment, state: ProviderPayment) -> None:
     payment.status = S.SUCCEEDED
     payment.captured_at = timezone.now()
-    payment.method = (state.method or payment.method)[:60]
+    _note_attempt(payment, state)
     payment.failure_code = payment.failure_detail = ""
     payment.next_check_at = None
     payment.save()

@@ -299,7 +299,7 @@ PAYMENT_BREAKER_SECONDS = env.int("PAYMENT_BREAKER_SECONDS", default=30)
 # How far back the daily comparison with the providers' books looks.
 RECONCILIATION_DAYS = env.int("RECONCILIATION_DAYS", default=3)
 # Risk (docs/risk.md): from which score an order is held for staff, and cancelled; 0 switches a threshold off.
-RISK_HOLD_SCORE = env.int("RISK_HOLD_SCORE", default=60)
+RISK_HOLD_SCORE = env.int("RISK_HOLD_SCORE", default=70)
 RISK_REFUSE_SCORE = env.int("RISK_REFUSE_SCORE", default=100)
 # Other weights than those of the table, such as card_velocity=50,disposable_mail=0.
 RISK_WEIGHTS: dict[str, int] = {name: int(weight) for name, weight in env.dict("RISK_WEIGHTS", default={}).items()}

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
-from apps.cart.services import baskets, coupon_codes
+from apps.cart.services import coupon_codes, merging
 from apps.common import jobs
 from apps.users.models import User
 from apps.users.services.sign_in import signed_in
@@ -19,7 +19,7 @@ def merge_at_sign_in(*, user: User, cart_token: str | None, **_: Any) -> None:
     except ValueError:
         return
     if token is not None:
-        baskets.merge(user_id=user.pk, token=token)
+        merging.merge(user_id=user.pk, token=token)
 
 
 @jobs.runner(coupon_codes.JOB)

@@ -18,10 +18,11 @@ def the_shops_currency_exists(app_configs: Any, **kwargs: Any) -> Sequence[Check
 
 
 @register()
-def tax_is_rounded_in_a_known_way(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """A mistyped rounding would fail with the first priced basket."""
+def ways_of_working_are_known(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """A mistyped rounding would fail with the first priced basket, a mistyped way to merge with a sign-in."""
     known = {
         "TAX_ROUNDING_LEVEL": ("line", "total"),
+        "CART_MERGE": ("max", "sum", "guest", "customer"),
         "TAX_ENGINE_FAILURE": ("fallback", "refuse"),
         "TAX_ROUNDING_MODE": ("half_up", "half_even", "half_down", "up", "down"),
     }

@@ -248,8 +248,11 @@ TAX_ENGINE_FAILURE = env.str("TAX_ENGINE_FAILURE", default="fallback")
 VAT_REGISTRY = env.str("VAT_REGISTRY", default="")
 SHIPPING_CARRIERS: dict[str, str] = env.dict("SHIPPING_CARRIERS", default={})
 OUTSIDE_ANSWER_SECONDS = 3600
-CART_MAX_LINES = 100
-CART_MAX_QUANTITY = 999
+# Different lines, and units of one variant, of a cart; the database holds at most 999 units.
+CART_MAX_LINES = env.int("CART_MAX_LINES", default=100)
+CART_MAX_QUANTITY = min(999, env.int("CART_MAX_QUANTITY", default=999))
+# At sign-in, of a variant that both carts hold: `max` of both, their `sum`, the `guest`'s or the `customer`'s quantity.
+CART_MERGE = env.str("CART_MERGE", default="max")
 CART_MAX_COUPONS = 5
 # Where carts come from, for promotions that ask; the first is meant when nobody says.
 CHANNELS: list[str] = env.list("CHANNELS", default=["web"])

@@ -102,7 +102,13 @@ def test_a_code_that_loses_to_a_better_offer_is_taken_and_says_so():
         "applied": False,
         "reason": "better_offer_in_group",
     }
-    assert cart["warnings"] == [{"code": "coupon_not_applicable", "detail": "Another offer saves more.", "item": "TEN"}]
+    (warning,) = cart["warnings"]
+    assert (warning["code"], warning["detail"], warning["item"], warning["facts"]["reason"]) == (
+        "coupon_not_applicable",
+        "Another offer saves more.",
+        "TEN",
+        "better_offer_in_group",
+    )
     assert cart["totals"]["discount"]["amount"] == "10.00"
     shop_rates()
     assert client.post("/orders/", order_body()).status_code == 201

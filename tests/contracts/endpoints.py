@@ -176,6 +176,8 @@ def fill(value: Any, names: dict[str, str]) -> Any:
     """A path or body with its `{placeholders}` replaced."""
     if isinstance(value, dict):
         return {key: fill(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [fill(item, names) for item in value]
     if isinstance(value, str):
         for name, text in names.items():
             value = value.replace("{" + name + "}", text)

@@ -13,7 +13,7 @@ from apps.common import events
 from apps.common.models import Event
 from apps.notifications.models import Notification
 from apps.orders.models import Order, OrderItem, Shipment, ShipmentLine, TrackingEvent
-from apps.orders.services import carrier_events
+from apps.orders.services import carrier_events, packing_slips
 from apps.orders.services.collection import collection_code
 from apps.products.models import StockLevel
 from tests.client import ApiClient, code
@@ -309,6 +309,20 @@ def test_the_packing_slip_is_a_pdf_in_any_script(staff):
     missing = "/admin/shipments/00000000-0000-4000-8000-000000000000"
     assert code(staff.get(f"{missing}/packing-slip/")) == (404, "not_found")
     assert code(staff.get(f"{missing}/")) == (404, "not_found")
+
+
+def test_the_packing_slip_prints_the_lines_note_and_gift_options(staff):
+    client = cart_with(sellable())
+    item = client.get("/cart/").json()["items"][0]["id"]
+    wishes = {"quantity": 1, "note": "No lid, 請", "gift_wrap": True, "gift_message": "Für #Ada *with* $love$"}
+    client.put(f"/cart/items/{item}/", wishes)
+    order = Order.objects.get(pk=client.post("/orders/", order_body()).json()["id"])
+    pay(order)
+    parcel = ship(staff, order, all=True).json()["results"][0]["id"]
+    (line,) = packing_slips._content(Shipment.objects.get(pk=parcel))["lines"]
+    assert (line["note"], line["gift"], line["message"]) == ("No lid, 請", "Gift wrap", "Für #Ada *with* $love$")
+    slip = staff.get(f"/admin/shipments/{parcel}/packing-slip/", Accept="application/pdf")
+    assert (slip.status_code, slip.content[:5]) == (200, b"%PDF-")
 
 
 def test_a_stranger_does_not_see_the_parcels(staff):

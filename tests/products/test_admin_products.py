@@ -105,6 +105,7 @@ def test_a_product_is_made_with_variants_and_pictures_and_published(root, api, m
             "variants-0-price": "20.00",
             "variants-0-options": '{"colour": "red"}',
             "variants-0-weight_grams": 5,
+            "variants-0-min_quantity": 1,
             "variants-0-position": 0,
             "images-TOTAL_FORMS": 1,
             "images-0-file": SimpleUploadedFile("a.jpg", picture()),

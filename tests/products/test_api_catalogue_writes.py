@@ -284,3 +284,16 @@ def test_every_word_beside_a_skus_address_is_reserved():
     routes = [str(entry.pattern).removeprefix("admin/") for entry in urls_stock.urlpatterns]
     words = {route.split("/")[1] for route in routes if route.startswith("inventory/")}
     assert words - {"", "<str:sku>"} == RESERVED_SKUS
+
+
+def test_a_variants_least_and_most_units_of_a_cart_are_set_shown_and_kept_in_order(editor, api):
+    sellable(sku="BAG-1", product__slug="bag")
+    path = "/products/bag/variants/BAG-1/"
+    changed = editor.patch(path, {"min_quantity": 2, "max_quantity": 6}).json()
+    assert (changed["min_quantity"], changed["max_quantity"]) == (2, 6)
+    (shown,) = api.get("/products/bag/").json()["variants"]
+    assert (shown["min_quantity"], shown["max_quantity"]) == (2, 6)
+    assert field_code(editor.patch(path, {"min_quantity": 7})) == (400, "/max_quantity", "min_value")
+    assert field_code(editor.patch(path, {"max_quantity": 0})) == (400, "/max_quantity", "min_value")
+    assert ProductVariant.objects.get().min_quantity == 2
+    assert editor.patch(path, {"max_quantity": None}).json()["max_quantity"] is None

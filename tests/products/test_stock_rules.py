@@ -250,7 +250,7 @@ def test_a_cart_holds_its_units_where_the_shop_wants_it(settings):
     variant = sellable(stock=3)
     first = cart_with(variant, quantity=2)
     assert level() == (3, 2)
-    assert first.get("/cart/").json()["items"][0]["warnings"] == []
+    assert first.get("/cart/").json()["items"][0]["warnings"] == ["low_stock"]
     assert code(ApiClient().post("/cart/items/", {"sku": variant.sku, "quantity": 2})) == (409, "insufficient_stock")
     item = first.post("/cart/items/", {"sku": variant.sku}).json()["items"][0]
     assert level() == (3, 3)

@@ -132,7 +132,7 @@ def test_a_cart_that_cannot_be_merged_hinders_no_login(alice, monkeypatch):
     def explode(**_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("apps.cart.services.baskets.merge", explode)
+    monkeypatch.setattr("apps.cart.services.merging.merge", explode)
     assert login(X_Cart_Token=str(uuid4())).status_code == 200
     assert login(X_Cart_Token="nonsense").status_code == 200
 

@@ -8,7 +8,7 @@ from apps.common.admin import ReadOnlyAdmin, ReadOnlyInline, money_column
 
 class CartItemInline(ReadOnlyInline):
     model = CartItem
-    fields = ["variant", "quantity", "unit_price"]
+    fields = ["variant", "quantity", "unit_price", "is_saved", "note", "gift_wrap", "gift_message"]
 
 
 @admin.register(Cart)

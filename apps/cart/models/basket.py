@@ -13,7 +13,7 @@ from apps.products.models import ProductVariant, Store
 
 def default_channel() -> str:
     """Where carts come from that do not say."""
-    return str(settings.CHANNELS[0])
+    return str(next(iter(settings.CHANNELS), "web"))
 
 
 class CartQuerySet(models.QuerySet["Cart"]):
@@ -76,6 +76,14 @@ class Cart(BaseModel):
         return f"{self.status} cart of {self.user_id or 'a guest'}"
 
 
+class CartItemQuerySet(models.QuerySet["CartItem"]):
+    """Reads of lines."""
+
+    def wanted(self) -> "CartItemQuerySet":
+        """What is in the cart to be bought, not what is saved for later."""
+        return self.filter(is_saved=False)
+
+
 class CartItem(BaseModel):
     """A variant and a quantity, with the price it had when it was put in."""
 
@@ -83,11 +91,17 @@ class CartItem(BaseModel):
     variant = models.ForeignKey(ProductVariant, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField()
     unit_price = AmountField(help_text="when added or last acknowledged")
+    is_saved = models.BooleanField(default=False, help_text="for later: shown beside the cart, never priced or ordered")
+    note = models.CharField(max_length=200, blank=True)
+    gift_wrap = models.BooleanField(default=False)
+    gift_message = models.CharField(max_length=300, blank=True)
+
+    objects = CartItemQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["cart", "variant"], name="variant_once_per_cart"),
+            models.UniqueConstraint(fields=["cart", "variant", "is_saved"], name="variant_once_on_each_side"),
             models.CheckConstraint(condition=Q(quantity__gte=1, quantity__lte=999), name="cart_quantity_1_to_999"),
         ]
 

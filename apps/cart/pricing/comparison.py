@@ -28,6 +28,7 @@ Cause = Literal[
     "promotion_not_applicable",
     "promotion_started",
     "quantity_changed",
+    "quantity_not_allowed",
     "shipping_changed",
     "shipping_method_changed",
     "shipping_unavailable",

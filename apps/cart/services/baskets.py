@@ -1,7 +1,7 @@
-"""Filling a cart: add, set, remove, clear, describe, merge. Every change locks the cart first."""
+"""Filling a cart: add, set, remove, save for later, clear, describe. Every change locks the cart first."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -10,17 +10,18 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.cart.models import Cart, CartItem
-from apps.cart.services import contents, coupons, holds, shipping, taxes, vat_numbers
-from apps.common.errors import Conflict, Invalid, NotFound
+from apps.cart.services import contents, holds, limits, shipping, taxes, vat_numbers
+from apps.common.errors import Conflict, FieldError, Invalid, NotFound
 from apps.common.models import new_id
 from apps.products.models import Product, ProductVariant, available_of
-from apps.products.services import stock
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
-    from django.db.models import QuerySet
 
     from apps.users.models import User
+
+
+LINE_OPTIONS = ("note", "gift_wrap", "gift_message")
 
 
 class VariantUnavailable(Conflict):
@@ -54,78 +55,177 @@ def view(
     return contents.load_basket(cart, shipping_address=shipping_address)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Units of a variant to put into a cart; what of `options` is given (note, gift_wrap, gift_message) is set."""
+
+    sku: str
+    quantity: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
 @transaction.atomic
-def add_item(owner: Owner, *, sku: str, quantity: int, currency: str | None = None) -> tuple[contents.Basket, UUID]:
+def add_item(
+    owner: Owner, *, sku: str, quantity: int, currency: str | None = None, options: Mapping[str, Any] | None = None
+) -> tuple[contents.Basket, UUID]:
     """Put units of a variant in; units already there add up. A cart that it makes is in
     `currency`. Returns the basket and the line's id.
 
-    Raises Invalid (does_not_exist, max_value), VariantUnavailable, CartFull or InsufficientStock.
+    Raises Invalid (does_not_exist, min_value, max_value), VariantUnavailable, CartFull or InsufficientStock.
     """
-    variant = _sellable(ProductVariant.objects.filter(sku=sku))
-    cart, is_new = _locked_or_new(owner, currency)
-    present = {} if is_new else {item.variant_id: item for item in cart.items.all()}
-    item = present.get(variant.id)
-    wanted = quantity + (item.quantity if item else 0)
-    if item is None and len(present) >= settings.CART_MAX_LINES:
-        raise CartFull
-    _check(variant, wanted, cart)
-    if item is None:
-        item = CartItem(cart=cart, variant=variant)
-    item.quantity, item.unit_price = wanted, variant.price
-    item.save()
-    holds.renew(cart)
-    basket = contents.load_basket(cart) if is_new else _touched(cart)
-    return _acknowledged(basket, {item.pk}), item.id
+    basket, items = _put_in(owner, [Wanted(sku, quantity, options or {})], currency, pointer="")
+    return basket, items[0]
 
 
 @transaction.atomic
-def set_quantity(owner: Owner, *, item_id: UUID, quantity: int) -> contents.Basket:
-    """Set a line's quantity and take note of its present price. Raises NotFound or as `add_item`."""
-    cart = _locked(owner)
-    item = cart.items.filter(id=item_id).first()
+def add_items(owner: Owner, *, wanted: Sequence[Wanted], currency: str | None = None) -> contents.Basket:
+    """Put several variants in, all of them or none; as many statements as for one. Raises like `add_item`."""
+    return _put_in(owner, wanted, currency, pointer="/items/{}")[0]
+
+
+def _put_in(
+    owner: Owner, wanted: Sequence[Wanted], currency: str | None, *, pointer: str
+) -> tuple[contents.Basket, list[UUID]]:
+    variants = _sellable([each.sku for each in wanted], pointer=pointer)
+    cart, is_new = locked_or_new(owner, currency)
+    lines = {} if is_new else {item.variant_id: item for item in cart.items.wanted()}
+    changed = [_add(lines, cart, variants[each.sku], each) for each in wanted]
+    if len(lines) > settings.CART_MAX_LINES:
+        raise CartFull
+    limits.check(cart, [(line, line.variant, pointer.format(number)) for number, line in enumerate(changed)])
+    _store(changed)
+    holds.renew(cart)
+    basket = contents.load_basket(cart) if is_new else touched(cart)
+    return _acknowledged(basket, {line.pk for line in changed}), [line.pk for line in changed]
+
+
+def _add(lines: dict[UUID, CartItem], cart: Cart, variant: ProductVariant, wanted: Wanted) -> CartItem:
+    line = lines.get(variant.pk)
+    if line is None:
+        line = lines[variant.pk] = CartItem(cart=cart, quantity=0)
+    line.variant, line.unit_price = variant, variant.price
+    line.quantity += wanted.quantity
+    for name, value in wanted.options.items():
+        setattr(line, name, value)
+    return line
+
+
+def _store(lines: Iterable[CartItem]) -> None:
+    now = timezone.now()
+    rows = {line.pk: line for line in lines}
+    for line in rows.values():
+        line.updated_at = now
+    CartItem.objects.bulk_create(
+        rows.values(),
+        update_conflicts=True,
+        unique_fields=["cart", "variant", "is_saved"],
+        update_fields=["quantity", "unit_price", *LINE_OPTIONS, "updated_at"],
+    )
+
+
+@transaction.atomic
+def set_line(
+    owner: Owner, *, item_id: UUID, quantity: int, options: Mapping[str, Any] | None = None
+) -> contents.Basket:
+    """Set a line's quantity and options, and take note of its present price. Raises NotFound or as `add_item`."""
+    cart = locked(owner)
+    item = cart.items.wanted().filter(id=item_id).select_related("variant").first()
     if item is None:
         raise NotFound
-    variant = _sellable(ProductVariant.objects.filter(pk=item.variant_id))
+    variant = _sellable([item.variant.sku], pointer="")[item.variant.sku]
     more = quantity > item.quantity
-    if more:
-        _check(variant, quantity, cart)
+    for name, value in (options or {}).items():
+        setattr(item, name, value)
     item.quantity, item.unit_price = quantity, variant.price
-    item.save(update_fields=["quantity", "unit_price", "updated_at"])
+    limits.check(cart, [(item, variant, "")], with_stock=more)
+    item.save(update_fields=["quantity", "unit_price", *LINE_OPTIONS, "updated_at"])
     (holds.renew if more else holds.try_to_renew)(cart)
-    return _acknowledged(_touched(cart), {item.pk})
+    return _acknowledged(touched(cart), {item.pk})
 
 
 @transaction.atomic
 def remove_item(owner: Owner, *, item_id: UUID) -> contents.Basket:
-    """Take a line out. Raises NotFound."""
-    cart = _locked(owner)
+    """Take a line out, or off those saved for later. Raises NotFound."""
+    cart = locked(owner)
     deleted, _ = cart.items.filter(id=item_id).delete()
     if not deleted:
         raise NotFound
     holds.try_to_renew(cart)
-    return _touched(cart)
+    return touched(cart)
+
+
+@transaction.atomic
+def save_for_later(owner: Owner, *, item_id: UUID) -> contents.Basket:
+    """Put a line aside: it is shown, not priced nor ordered. Repeatable. Raises NotFound, or CartFull of saved ones."""
+    cart = locked(owner)
+    lines = {item.pk: item for item in cart.items.all()}
+    item = _line(lines, item_id)
+    if not item.is_saved:
+        if sum(each.is_saved for each in lines.values()) >= settings.CART_MAX_LINES:
+            raise CartFull(f"At most {settings.CART_MAX_LINES} lines can be saved for later.")
+        _move(item, lines.values(), is_saved=True)
+        holds.try_to_renew(cart)
+    return touched(cart)
+
+
+@transaction.atomic
+def move_to_cart(owner: Owner, *, item_id: UUID) -> contents.Basket:
+    """Bring a saved line back, at today's price; units in the cart add up. Repeatable. Raises like `add_item`."""
+    cart = locked(owner)
+    lines = {item.pk: item for item in cart.items.select_related("variant")}
+    item = _line(lines, item_id)
+    if not item.is_saved:
+        return touched(cart)
+    if sum(not each.is_saved for each in lines.values()) >= settings.CART_MAX_LINES:
+        raise CartFull
+    variant = _sellable([item.variant.sku], pointer="")[item.variant.sku]
+    moved = _move(item, lines.values(), is_saved=False)
+    limits.check(cart, [(moved, variant, "")])
+    holds.renew(cart)
+    return _acknowledged(touched(cart), {moved.pk})
+
+
+def _line(lines: Mapping[UUID, CartItem], item_id: UUID) -> CartItem:
+    if item_id not in lines:
+        raise NotFound
+    return lines[item_id]
+
+
+def _move(item: CartItem, lines: Iterable[CartItem], *, is_saved: bool) -> CartItem:
+    """To the other side; onto its twin there, if the variant has one."""
+    twin = next((each for each in lines if each.variant_id == item.variant_id and each.is_saved == is_saved), None)
+    if twin is None:
+        item.is_saved = is_saved
+        item.save(update_fields=["is_saved", "updated_at"])
+        return item
+    item.delete()
+    twin.quantity = min(twin.quantity + item.quantity, settings.CART_MAX_QUANTITY)
+    twin.save(update_fields=["quantity", "updated_at"])
+    return twin
 
 
 @transaction.atomic
 def clear(owner: Owner) -> contents.Basket:
-    """Empty the cart; repeatable, also when there is none."""
+    """Empty the cart, but for what is saved for later; repeatable, also when there is none."""
     cart = Cart.objects.open_for(user_id=owner.user_id, token=owner.token).lock().first()
     if cart is None:
         return view(owner)
-    cart.items.all().delete()
+    cart.items.wanted().delete()
     holds.drop(cart)
-    return _touched(cart)
+    return touched(cart)
 
 
 # Choices that decide together whether a method serves.
 _OF_SHIPPING = frozenset({"shipping_address", "shipping_method", "pickup_store"})
 
 
-def describe(owner: Owner, *, changes: Mapping[str, Any]) -> contents.Basket:
+def describe(
+    owner: Owner, *, changes: Mapping[str, Any], precondition: Callable[[contents.Basket], None] | None = None
+) -> contents.Basket:
     """Note e-mail, addresses, shipping method, store, VAT number or a message; totals follow.
 
     Raises ShippingUnavailable, or Invalid for a VAT number or a store. Services outside are asked before the cart is
-    locked.
+    locked; `precondition` is called with the basket as it is, under the lock.
     """
     wanted = dict(changes)
     if wanted.get("vat_number"):
@@ -133,12 +233,18 @@ def describe(owner: Owner, *, changes: Mapping[str, Any]) -> contents.Basket:
     elif "vat_number" in wanted:
         wanted["vat_number_check"] = ""
     taxes.ask_ahead(wanted.get("shipping_address"), now=timezone.now())
-    return _described(owner, wanted)
+    return _described(owner, wanted, precondition)
 
 
 @transaction.atomic
-def _described(owner: Owner, wanted: dict[str, Any]) -> contents.Basket:
-    cart, _ = _locked_or_new(owner)
+def _described(
+    owner: Owner, wanted: dict[str, Any], precondition: Callable[[contents.Basket], None] | None
+) -> contents.Basket:
+    if precondition is not None:
+        # Locked first: what is compared is what is changed.
+        Cart.objects.open_for(user_id=owner.user_id, token=owner.token).lock().first()
+        precondition(view(owner))
+    cart, _ = locked_or_new(owner)
     choose_store(cart, wanted)
     for name, value in wanted.items():
         setattr(cart, name, value)
@@ -159,60 +265,20 @@ def choose_store(cart: Cart, wanted: dict[str, Any]) -> None:
         wanted["pickup_store"] = None
 
 
-@transaction.atomic
-def merge(*, user_id: UUID, token: UUID) -> tuple[contents.Basket, list[str]]:
-    """Move a guest's cart into the customer's. Returns the basket and the SKUs that could not be taken along.
-
-    Same variant: the larger quantity, capped by stock. Repeatable: a merged cart is empty of consequences.
-    """
-    guest = Cart.objects.filter(token=token, user=None).lock().first()
-    if guest is None or guest.status != Cart.Status.OPEN:
-        return view(Owner(user_id=user_id)), []
-    mine, _ = _locked_or_new(Owner(user_id=user_id))
-    holds.drop(guest)
-    holds.drop(mine)
-    dropped = _take_over(mine, guest)
-    holds.try_to_renew(mine)
-    coupons.take_over(mine=mine, other=guest)
-    Cart.objects.filter(pk=guest.pk).update(status=Cart.Status.MERGED, updated_at=timezone.now())
-    return _touched(mine), dropped
-
-
 def exists(token: UUID) -> bool:
     """Whether a guest cart of this token was ever made."""
     return Cart.objects.filter(token=token, user=None).exists()
 
 
-def _take_over(mine: Cart, guest: Cart) -> list[str]:
-    own = {item.variant_id: item for item in mine.items.all()}
-    others = list(guest.items.select_related("variant__product").order_by("id"))
-    left = stock.availability([item.variant_id for item in others])
-    dropped = []
-    for other in others:
-        item = own.get(other.variant_id)
-        sold = other.variant.archived_at is None and other.variant.product.status == Product.Status.ACTIVE
-        room = item is not None or len(own) < settings.CART_MAX_LINES
-        quantity = min(max(other.quantity, item.quantity if item else 0), left[other.variant_id])
-        if not sold or not room or quantity < 1:
-            dropped.append(other.variant.sku)
-            continue
-        if item is None:
-            item = own[other.variant_id] = CartItem(cart=mine, variant=other.variant, unit_price=other.unit_price)
-        item.quantity = quantity
-    CartItem.objects.bulk_create(
-        own.values(), update_conflicts=True, unique_fields=["cart", "variant"], update_fields=["quantity", "updated_at"]
-    )
-    return dropped
-
-
-def _locked(owner: Owner) -> Cart:
+def locked(owner: Owner) -> Cart:
+    """The owner's open cart, locked. Raises NotFound."""
     cart = Cart.objects.open_for(user_id=owner.user_id, token=owner.token).lock().first()
     if cart is None:
         raise NotFound
     return cart
 
 
-def _locked_or_new(owner: Owner, currency: str | None = None) -> tuple[Cart, bool]:
+def locked_or_new(owner: Owner, currency: str | None = None) -> tuple[Cart, bool]:
     """The owner's open cart, locked, and whether it was made just now."""
     cart = Cart.objects.open_for(user_id=owner.user_id, token=owner.token).lock().first()
     if cart is not None:
@@ -236,30 +302,24 @@ def _acknowledged(basket: contents.Basket, item_ids: Collection[UUID]) -> conten
     return replace(basket, lines=seen)
 
 
-def _touched(cart: Cart) -> contents.Basket:
+def touched(cart: Cart) -> contents.Basket:
+    """The basket of a cart whose lines were just changed, which is noted."""
     Cart.objects.filter(pk=cart.pk).update(updated_at=timezone.now())
     return contents.load_basket(cart)
 
 
-def _sellable(variants: "QuerySet[ProductVariant]") -> ProductVariant:
-    """The variant with its product and `available` units. Raises Invalid (does_not_exist) or VariantUnavailable."""
-    variant = variants.select_related("product").annotate(available=available_of("pk")).first()
-    if variant is None or variant.product.status == Product.Status.DRAFT:
-        raise Invalid.field("/sku", "does_not_exist", "There is no such SKU.")
-    if variant.archived_at is not None or variant.product.status != Product.Status.ACTIVE:
-        raise VariantUnavailable
-    return variant
-
-
-def _check(variant: ProductVariant, quantity: int, cart: Cart) -> None:
-    """Refuse what the shop's limit or the stock forbids; the stock is taken at checkout, not here."""
-    if quantity > settings.CART_MAX_QUANTITY:
-        raise Invalid.field("/quantity", "max_value", f"At most {settings.CART_MAX_QUANTITY} of one variant.")
-    left = max(0, getattr(variant, "available", 0))
-    if left >= quantity or holds.are_wanted():  # a hold is refused by the stock itself
-        return
-    left += holds.units_held(cart, variant.pk)
-    if left < quantity:
-        raise stock.InsufficientStock(
-            f"Only {left} left.", extra={"items": [{"sku": variant.sku, "requested": quantity, "available": left}]}
-        )
+def _sellable(skus: Collection[str], *, pointer: str) -> dict[str, ProductVariant]:
+    """The variants with their products and `available` units. Raises Invalid (does_not_exist), VariantUnavailable."""
+    rows = ProductVariant.objects.filter(sku__in=skus).select_related("product").annotate(available=available_of("pk"))
+    found: dict[str, ProductVariant] = {row.sku: row for row in rows.order_by("pk")}
+    unknown = [
+        FieldError("does_not_exist", "There is no such SKU.", f"{pointer.format(number)}/sku")
+        for number, sku in enumerate(skus)
+        if sku not in found or found[sku].product.status == Product.Status.DRAFT
+    ]
+    if unknown:
+        raise Invalid(errors=unknown)
+    gone = [row for row in found.values() if row.archived_at or row.product.status != Product.Status.ACTIVE]
+    if gone:
+        raise VariantUnavailable(extra={"items": [{"sku": row.sku} for row in gone]})
+    return found

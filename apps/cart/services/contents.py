@@ -57,15 +57,21 @@ class Line:
     price_source: str = prices.LIST_PRICE
     held: int = 0
     """Units of it that the cart holds itself, by a quote or because the shop holds what is in carts."""
+    min_quantity: int = 1
+    max_quantity: int | None = None
+    note: str = ""
+    gift_wrap: bool = False
+    gift_message: str = ""
 
-    def warnings(self) -> list[str]:
-        """Codes of what the shopper should know about this line."""
-        if not self.sellable:
-            return ["variant_unavailable"]
-        found = ["price_changed"] if self.unit_price != self.seen_price else []
-        if self.available < self.quantity:
-            found.append("insufficient_stock")
-        return found
+    @property
+    def quantity_allowed(self) -> bool:
+        """Whether the variant's own limits, which may have changed, allow so many units."""
+        return self.quantity == self.nearest_quantity
+
+    @property
+    def nearest_quantity(self) -> int:
+        """The quantity, brought within the variant's limits."""
+        return max(self.min_quantity, min(self.quantity, self.max_quantity or self.quantity))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,8 @@ class Basket:
     conversion: Conversion | None = None
     moment: str = ""
     """The database's snapshot in which the lines were read; empty without lines."""
+    saved: tuple[Line, ...] = ()
+    """Lines put aside for later: not priced, not counted, not ordered."""
 
     @property
     def shipping_method(self) -> ShippingMethod | None:
@@ -103,10 +111,17 @@ class Basket:
         return [line for line in self.quote.lines if line.gift_of]
 
 
-def load_lines(cart: Cart, *, conversion: Conversion | None, now: datetime) -> tuple[tuple[Line, ...], str]:
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    wanted: tuple[Line, ...] = ()
+    saved: tuple[Line, ...] = ()
+    moment: str = ""
+
+
+def _load_lines(cart: Cart, *, conversion: Conversion | None, now: datetime) -> _Lines:
     """The cart's lines with present prices and stock, and the snapshot they were read in; two statements at most."""
     if cart._state.adding:
-        return (), ""
+        return _Lines()
     rows = list(
         CartItem.objects.filter(cart=cart)
         .annotate(available=available_of("variant"), own=holds.units_of("variant", cart=cart, now=now), moment=_MOMENT)
@@ -118,6 +133,12 @@ def load_lines(cart: Cart, *, conversion: Conversion | None, now: datetime) -> t
             "available",
             "own",
             "moment",
+            "is_saved",
+            "note",
+            "gift_wrap",
+            "gift_message",
+            min_quantity=F("variant__min_quantity"),
+            max_quantity=F("variant__max_quantity"),
             seen_price=F("unit_price"),
             product_id=F("variant__product_id"),
             category_id=F("variant__product__category_id"),
@@ -138,7 +159,12 @@ def load_lines(cart: Cart, *, conversion: Conversion | None, now: datetime) -> t
         )
     )
     priced = _prices(cart, rows, conversion, now)
-    return tuple(_line(row, priced.get(row["variant_id"])) for row in rows), rows[0]["moment"] if rows else ""
+    lines = [(row["is_saved"], _line(row, priced)) for row in rows]
+    return _Lines(
+        wanted=tuple(line for is_saved, line in lines if not is_saved),
+        saved=tuple(line for is_saved, line in lines if is_saved),
+        moment=rows[0]["moment"] if rows else "",
+    )
 
 
 def load_basket(
@@ -151,12 +177,13 @@ def load_basket(
     address = shipping_address or destination(cart)
     now = timezone.now()
     conversion = prices.conversion(cart.currency, now)
-    lines, moment = load_lines(cart, conversion=conversion, now=now)
+    loaded = _load_lines(cart, conversion=conversion, now=now)
+    lines = loaded.wanted
     option = chosen or _chosen_method(cart, lines, address, conversion)
     units = {line.variant_id: line.quantity for line in lines if line.sellable}
     offers = offers_for(cart, units=units, now=now, conversion=conversion)
     pricing = pricing_input(cart, lines, option=option, address=address, offers=offers, now=now)
-    return Basket(cart, lines, pricing, quote(pricing), option, offers.coupons, conversion, moment)
+    return Basket(cart, lines, pricing, quote(pricing), option, offers.coupons, conversion, loaded.moment, loaded.saved)
 
 
 def load_settled(cart: Cart) -> Basket:
@@ -290,11 +317,13 @@ def _price_line(line: Line, lineage: Mapping[UUID, frozenset[UUID]]) -> PriceLin
 def _prices(
     cart: Cart, rows: Sequence[Mapping[str, Any]], conversion: Conversion | None, now: datetime
 ) -> Mapping[UUID, PricePoint]:
-    asked = [
-        Asked(row["variant_id"], row["quantity"], row["price"], row["compare_at"], row["priced_in"]) for row in rows
-    ]
+    # A variant both in the cart and saved is asked for once, by what is in the cart.
+    asked = {
+        row["variant_id"]: Asked(row["variant_id"], row["quantity"], row["price"], row["compare_at"], row["priced_in"])
+        for row in sorted(rows, key=lambda row: not row["is_saved"])
+    }
     return prices.resolve(
-        lines=asked,
+        lines=list(asked.values()),
         currency=cart.currency,
         at=now,
         customer_id=cart.user_id,
@@ -302,7 +331,8 @@ def _prices(
     )
 
 
-def _line(row: Mapping[str, Any], price: PricePoint | None) -> Line:
+def _line(row: Mapping[str, Any], priced: Mapping[UUID, PricePoint]) -> Line:
+    price = priced.get(row["variant_id"])
     # Without a price in the cart's currency it cannot be sold.
     is_sold = row["archived_at"] is None and row["product_status"] == Product.Status.ACTIVE
     return Line(
@@ -325,6 +355,11 @@ def _line(row: Mapping[str, Any], price: PricePoint | None) -> Line:
         sellable=is_sold and price is not None,
         price_source=price.source if price is not None else prices.LIST_PRICE,
         held=row["own"],
+        min_quantity=row["min_quantity"],
+        max_quantity=row["max_quantity"],
+        note=row["note"],
+        gift_wrap=row["gift_wrap"],
+        gift_message=row["gift_message"],
     )
 
 

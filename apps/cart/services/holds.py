@@ -3,7 +3,8 @@
 A cart has one hold, by its own key: a quote's takes the place of the cart's, and the order's of either.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -28,9 +29,11 @@ def renew(cart: Cart) -> None:
     """Hold what is in the locked cart, from now on for the shop's time. Raises InsufficientStock."""
     if not are_wanted():
         return
-    sold = CartItem.objects.filter(
-        cart=cart, variant__archived_at=None, variant__product__status=Product.Status.ACTIVE
-    ).values_list("variant_id", "quantity")
+    sold = (
+        CartItem.objects.wanted()
+        .filter(cart=cart, variant__archived_at=None, variant__product__status=Product.Status.ACTIVE)
+        .values_list("variant_id", "quantity")
+    )
     stock.reserve(
         reference=cart.pk,
         lines=[stock.StockLine(variant_id, quantity) for variant_id, quantity in sold],
@@ -77,12 +80,12 @@ def units_of(variant: str, *, cart: Cart, now: datetime) -> Coalesce:
     return Coalesce(Subquery(total), 0)
 
 
-def units_held(cart: Cart, variant_id: UUID) -> int:
-    """The same of one variant, as a number."""
+def units_held(cart: Cart, variants: Collection[UUID]) -> Counter[UUID]:
+    """The same of some variants, as numbers."""
     held = StockReservation.objects.filter(
         reference=cart.pk,
-        level__variant=variant_id,
+        level__variant__in=variants,
         status=StockReservation.Status.HELD,
         expires_at__gt=timezone.now(),
     )
-    return held.aggregate(units=Sum("quantity"))["units"] or 0
+    return Counter(dict(held.order_by().values_list("level__variant").annotate(units=Sum("quantity"))))

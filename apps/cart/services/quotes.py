@@ -47,6 +47,11 @@ class PriceChanged(Conflict):
     detail = "The price differs from the one you expected."
 
 
+class QuantityNotAllowed(Conflict):
+    code = "quantity_not_allowed"
+    detail = "Of a variant the cart holds fewer or more units than may be ordered."
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """A quote, what it was made of, and until when its stock is held (None: there is not enough)."""
@@ -119,19 +124,31 @@ def _hold(basket: "Basket", expires_at: datetime, *, must_hold: bool) -> datetim
 
 
 def check_orderable(basket: "Basket") -> None:
-    """Raises CartEmpty, VariantUnavailable or ShippingUnavailable, with a diff that names what is in the way."""
+    """Raises CartEmpty, VariantUnavailable, QuantityNotAllowed or ShippingUnavailable, with a diff of what is wrong."""
     if not basket.lines:
         raise CartEmpty
     gone = [line for line in basket.lines if not line.sellable]
     if gone:
         rows = [Change(str(line.id), "quantity", str(line.quantity), None, "variant_unavailable") for line in gone]
         raise VariantUnavailable(extra={"items": [{"sku": line.sku} for line in gone], "diff": as_json(rows)})
+    _check_quantities(basket)
     try:
         shipping.check_choice(basket.shipping, basket.cart.pickup_store)
     except shipping.ShippingUnavailable as refusal:
         method = basket.cart.shipping_method
         refusal.extra["diff"] = as_json([Change(None, "shipping_method", method, None, "shipping_unavailable")])
         raise
+
+
+def _check_quantities(basket: "Basket") -> None:
+    """The limits may be newer than the lines."""
+    wrong = [line for line in basket.lines if not line.quantity_allowed]
+    if wrong:
+        rows = [
+            Change(str(line.id), "quantity", str(line.quantity), str(line.nearest_quantity), "quantity_not_allowed")
+            for line in wrong
+        ]
+        raise QuantityNotAllowed(extra={"items": [{"sku": line.sku} for line in wrong], "diff": as_json(rows)})
 
 
 def with_shortage(basket: "Basket", shortage: stock.InsufficientStock) -> stock.InsufficientStock:

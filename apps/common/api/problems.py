@@ -102,6 +102,12 @@ PROBLEMS = (
         "The quote has run out; `diff` says what has changed since, if anything.",
         "Order with the fresh `quote`.",
     ),
+    ProblemDoc(
+        "quantity_not_allowed",
+        409,
+        "Of a variant the cart holds fewer or more units than may be ordered; `diff` names the nearest quantity.",
+        "Set the quantity.",
+    ),
     ProblemDoc("cart_empty", 409, "There is nothing to order.", "Add an item."),
     ProblemDoc("cart_already_ordered", 409, "This cart has become an order.", "Use the order; start a new cart."),
     ProblemDoc("address_book_full", 409, "The address book holds as many as it may.", "Remove an address first."),

@@ -51,7 +51,7 @@ _AMOUNTS = [money_column(name) for name in ("subtotal", "discount_total", "shipp
 
 class OrderItemInline(ReadOnlyInline):
     model = OrderItem
-    fields = ["sku", "name", *_LINE_AMOUNTS]
+    fields = ["sku", "name", *_LINE_AMOUNTS, "note", "gift_wrap", "gift_message"]
     readonly_fields = _LINE_AMOUNTS
     hide_title = True
 

@@ -193,6 +193,9 @@ class OrderItem(BaseModel):
     discount = AmountField(default=ZERO)
     tax_rate = models.DecimalField(max_digits=6, decimal_places=5, default=0)
     tax = AmountField(default=ZERO)
+    note = models.CharField(max_length=200, blank=True, help_text="the buyer's, to this line")
+    gift_wrap = models.BooleanField(default=False)
+    gift_message = models.CharField(max_length=300, blank=True)
     gift_of = models.UUIDField(null=True, blank=True, help_text="the promotion that gave it away")
 
     class Meta:

@@ -64,6 +64,9 @@ def _of_line(line: Line) -> dict[str, Any]:
         "name": line.name[:200],
         "options": line.options,
         "thumbnail": line.thumbnail,
+        "note": line.note,
+        "gift_wrap": line.gift_wrap,
+        "gift_message": line.gift_message,
     }
 
 

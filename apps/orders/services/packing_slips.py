@@ -43,6 +43,9 @@ def _content(shipment: Shipment) -> dict[str, Any]:
                 "options": ", ".join(str(value) for value in line.item.options.values()),
                 "quantity": str(line.quantity),
                 "of": str(line.item.quantity - line.item.cancelled_quantity),
+                "note": line.item.note,
+                "gift": "Gift wrap" if line.item.gift_wrap else "",
+                "message": line.item.gift_message,
             }
             for line in lines
         ],

@@ -91,7 +91,17 @@ class VariantInline(_Never, TabularInline):
     model = ProductVariant
     form = VariantForm
     extra = 0
-    fields = ["sku", "name", "options", "price", "compare_at_price", "weight_grams", "position"]
+    fields = [
+        "sku",
+        "name",
+        "options",
+        "price",
+        "compare_at_price",
+        "weight_grams",
+        "min_quantity",
+        "max_quantity",
+        "position",
+    ]
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProductVariant]:

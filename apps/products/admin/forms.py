@@ -13,6 +13,8 @@ from apps.products.models import Category, Product, ProductImage, ProductVariant
 from apps.products.services import images, text_maps
 from apps.products.services.slugs import RESERVED_SKUS, RESERVED_SLUGS
 
+MAX_QUANTITY = 999
+
 _LONGEST_DESCRIPTION = {"product": 100_000, "category": 10_000}
 
 
@@ -87,7 +89,27 @@ class CategoryForm(TextRules, forms.ModelForm):
 class VariantForm(TextRules, forms.ModelForm):
     class Meta:
         model = ProductVariant
-        fields = ("product", "sku", "name", "options", "price", "compare_at_price", "weight_grams", "position")
+        fields = (
+            "product",
+            "sku",
+            "name",
+            "options",
+            "price",
+            "compare_at_price",
+            "weight_grams",
+            "min_quantity",
+            "max_quantity",
+            "position",
+        )
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        least, most = self.cleaned_data.get("min_quantity"), self.cleaned_data.get("max_quantity")
+        if least is not None and not 1 <= least <= MAX_QUANTITY:
+            self.add_error("min_quantity", f"From 1 to {MAX_QUANTITY}.")
+        if most is not None and not (least or 1) <= most <= MAX_QUANTITY:
+            self.add_error("max_quantity", f"From the least to {MAX_QUANTITY}, or empty.")
+        return cleaned
 
     def clean_sku(self) -> str:
         sku: str = self.cleaned_data["sku"]

@@ -154,6 +154,8 @@ class ProductVariant(BaseModel):
     compare_at_price = AmountField(null=True, blank=True)
     currency = CurrencyField(default=default_currency)
     weight_grams = models.PositiveIntegerField(default=0)
+    min_quantity = models.PositiveSmallIntegerField(default=1, help_text="a cart takes at least so many units")
+    max_quantity = models.PositiveSmallIntegerField(null=True, blank=True, help_text="at most so many; empty: any")
     position = models.PositiveIntegerField(default=0)
     archived_at = models.DateTimeField(null=True, blank=True)
 
@@ -164,6 +166,10 @@ class ProductVariant(BaseModel):
             models.CheckConstraint(
                 condition=Q(compare_at_price=None) | Q(compare_at_price__gt=F("price")),
                 name="compare_at_above_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(min_quantity__gte=1) & (Q(max_quantity=None) | Q(max_quantity__gte=F("min_quantity"))),
+                name="variant_quantities_in_order",
             ),
             models.CheckConstraint(condition=Q(sku__regex=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"), name="sku_is_plain"),
         ]

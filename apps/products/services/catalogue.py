@@ -147,9 +147,14 @@ def add_variant(
     options: Mapping[str, str] | None = None,
     compare_at_price: Money | None = None,
     weight_grams: int = 0,
+    min_quantity: int = 1,
+    max_quantity: int | None = None,
     position: int | None = None,
 ) -> ProductVariant:
-    """A new variant, last unless a position is given. Raises NotFound, Invalid: taken SKU, wrong currency or prices."""
+    """A new variant, last unless a position is given.
+
+    Raises NotFound, Invalid: taken SKU, wrong currency or prices, a most of units below the least.
+    """
     product = _locked_product(product_id)
     variant = _insert_variant(
         product,
@@ -160,6 +165,8 @@ def add_variant(
         name=name,
         options=dict(options or {}),
         weight_grams=weight_grams,
+        min_quantity=min_quantity,
+        max_quantity=max_quantity,
         position=product.variants.count() if position is None else position,
     )
     listing.refresh([product.pk])
@@ -183,6 +190,7 @@ def change_variant(
     for name in changes.keys() - prices.keys():
         setattr(variant, name, changes[name])
     _set_prices(variant, prices)
+    _check_quantities(variant)
     fields = sorted(name for name, value in before.items() if getattr(variant, name) != value)
     if not fields:
         return variant
@@ -276,6 +284,7 @@ def _insert_variant(
     refuse_reserved_sku(columns["sku"])
     variant = ProductVariant(product=product, currency=product.currency, **columns)
     _set_prices(variant, {"price": price, "compare_at_price": compare_at_price})
+    _check_quantities(variant)
     with unique_keys():
         variant.save(force_insert=True)
     record("variant.created", target=variant, actor=actor, data={"sku": variant.sku, "fields": ["sku", "price"]})
@@ -301,6 +310,11 @@ def _set_prices(variant: ProductVariant, prices: Mapping[str, Money | None]) -> 
         raise Invalid.field("/price", "min_value", "A price is not negative.")
     if variant.compare_at_price is not None and variant.compare_at_price <= variant.price:
         raise Invalid.field("/compare_at_price", "min_value", "This must be above the price.")
+
+
+def _check_quantities(variant: ProductVariant) -> None:
+    if variant.max_quantity is not None and variant.max_quantity < variant.min_quantity:
+        raise Invalid.field("/max_quantity", "min_value", "The most units of a cart can't be fewer than the least.")
 
 
 def _shown(product: Product) -> Product:

@@ -34,7 +34,16 @@ def find_product(slug: str, *, columns: tuple[str, ...], unpublished: bool = Fal
         product=product,
         variants=list(
             variants.order_by("position", "id").values(
-                "id", "sku", "name", "options", "price", "compare_at_price", "currency", "available"
+                "id",
+                "sku",
+                "name",
+                "options",
+                "price",
+                "compare_at_price",
+                "currency",
+                "available",
+                "min_quantity",
+                "max_quantity",
             )
         ),
         images=list(images.order_by("position", "id").values("id", "image", "thumbnail", "alt", "width", "height")),

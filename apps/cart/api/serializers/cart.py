@@ -14,6 +14,7 @@ from apps.cart.services import coupons
 from apps.cart.services.checkout_options import Offers, ShippingOffer
 from apps.cart.services.contents import Basket, Line
 from apps.cart.services.coupons import EnteredCoupon
+from apps.cart.services.line_warnings import Warned, warnings_of
 from apps.cart.services.price_documents import promotions_of, taxes_of, totals_of
 from apps.common.api.address import AddressBody, AddressOut
 from apps.common.api.delivery import DeliveryOut, present_delivery
@@ -27,19 +28,36 @@ from apps.common.money import money_json, optional_money_json
 WARNINGS = {
     "price_changed": "The price has changed since you added this.",
     "insufficient_stock": "There are fewer left than you want.",
+    "low_stock": "There are few left.",
+    "quantity_not_allowed": "So many units of this can't be ordered.",
     "variant_unavailable": "This is not sold any more.",
     "shipping_unavailable": "The chosen shipping method does not serve this cart any more.",
     "dropped": "This could not be taken along into your cart.",
 }
 
 
-class AddItemBody(StrictSerializer):
+class _LineOptions(StrictSerializer):
+    note = serializers.CharField(max_length=200, required=False, allow_blank=True, help_text="to the shop")
+    gift_wrap = serializers.BooleanField(required=False)
+    gift_message = serializers.CharField(max_length=300, required=False, allow_blank=True)
+
+
+class AddItemBody(_LineOptions):
     sku = serializers.CharField(max_length=64)
     quantity = serializers.IntegerField(min_value=1, max_value=999, default=1)
 
 
-class QuantityBody(StrictSerializer):
+class AddItemsBody(StrictSerializer):
+    items = serializers.ListField(child=AddItemBody(), allow_empty=False, max_length=100)
+
+
+class CartLineBody(_LineOptions):
     quantity = serializers.IntegerField(min_value=1, max_value=999)
+
+
+class WishToCartBody(StrictSerializer):
+    sku = serializers.CharField(max_length=64, required=False, help_text="of a product with several variants")
+    quantity = serializers.IntegerField(min_value=1, max_value=999, default=1)
 
 
 class CartBody(StrictSerializer):
@@ -96,12 +114,30 @@ class TotalsOut(serializers.Serializer[Any]):
     total = MoneyField()
 
 
+class WarningFactsOut(serializers.Serializer[Any]):
+    """What the code is about; null where it is not about that."""
+
+    old = MoneyField(allow_null=True, help_text="price_changed")
+    new = MoneyField(allow_null=True, help_text="price_changed")
+    available = serializers.IntegerField(
+        min_value=0, max_value=2147483647, allow_null=True, help_text="insufficient_stock, low_stock"
+    )
+    minimum = serializers.IntegerField(min_value=1, max_value=999, allow_null=True, help_text="quantity_not_allowed")
+    maximum = serializers.IntegerField(
+        min_value=1, max_value=999, allow_null=True, help_text="quantity_not_allowed; null: any number"
+    )
+    reason = serializers.CharField(
+        max_length=40, allow_null=True, help_text="coupon_not_applicable, coupon_expired, shipping_unavailable"
+    )
+
+
 class WarningOut(serializers.Serializer[Any]):
     code = serializers.CharField(max_length=40)
     detail = serializers.CharField(max_length=200)
     item = serializers.CharField(
         max_length=64, allow_null=True, help_text="line id, SKU of a dropped line, or a coupon"
     )
+    facts = WarningFactsOut()
 
 
 class CartItemOut(serializers.Serializer[Any]):
@@ -115,6 +151,9 @@ class CartItemOut(serializers.Serializer[Any]):
     unit_price = MoneyField()
     line_total = MoneyField()
     discount = MoneyField()
+    note = serializers.CharField(max_length=200)
+    gift_wrap = serializers.BooleanField()
+    gift_message = serializers.CharField(max_length=300)
     warnings = serializers.ListField(child=serializers.CharField(max_length=40), max_length=10)
 
 
@@ -171,6 +210,7 @@ class CartOut(serializers.Serializer[Any]):
     tax_exemption = serializers.CharField(max_length=20, allow_null=True, help_text="exempt or reverse_charge")
     note = serializers.CharField(max_length=500)
     items = CartItemOut(many=True)
+    saved = CartItemOut(many=True, help_text="for later: shown, not priced nor ordered")
     item_count = serializers.IntegerField(min_value=0, max_value=100_000)
     promotions = PromotionOut(many=True)
     coupons = EnteredCouponOut(many=True)
@@ -247,6 +287,7 @@ def present_cart(basket: Basket, *, dropped: list[str] | None = None, explain: b
         "tax_exemption": basket.quote.exemption or None,
         "note": cart.note,
         "items": [_present_line(line, quoted, cart.currency) for line in basket.lines],
+        "saved": [_present_line(line, quoted, cart.currency) for line in basket.saved],
         "item_count": basket.item_count,
         "promotions": promotions_of(basket.quote),
         "coupons": [_present_coupon(each) for each in coupons.entered(basket)],
@@ -297,7 +338,10 @@ def _present_line(line: Line, quoted_lines: Mapping[UUID, QuotedLine], currency:
         "unit_price": money_json(line.unit_price, currency),
         "line_total": money_json(line.unit_price * line.quantity, currency),
         "discount": money_json(quoted.discount if quoted else line.unit_price * 0, currency),
-        "warnings": line.warnings(),
+        "note": line.note,
+        "gift_wrap": line.gift_wrap,
+        "gift_message": line.gift_message,
+        "warnings": [each.code for each in warnings_of(line)],
     }
 
 
@@ -311,10 +355,27 @@ def _present_coupon(coupon: EnteredCoupon) -> dict[str, Any]:
 
 
 def _warnings(basket: Basket, dropped: list[str]) -> list[dict[str, Any]]:
-    found: list[tuple[str, str | None]] = [(code, str(line.id)) for line in basket.lines for code in line.warnings()]
+    currency = basket.cart.currency
+    told = [_present_warning(each, line, currency) for line in basket.lines for each in warnings_of(line)]
     if basket.shipping is not None and basket.shipping.reason:
-        found.append(("shipping_unavailable", None))
-    found += [("dropped", sku) for sku in dropped]
-    told = [{"code": code, "detail": WARNINGS[code], "item": item} for code, item in found]
+        told.append(_warning("shipping_unavailable", None, reason=basket.shipping.reason))
+    told += [_warning("dropped", sku) for sku in dropped]
     idle = [each for each in coupons.entered(basket) if not each.applied]
-    return told + [{"code": each.warning, "detail": each.detail, "item": each.code} for each in idle]
+    return told + [_warning(each.warning, each.code, reason=each.reason) | {"detail": each.detail} for each in idle]
+
+
+def _present_warning(warned: Warned, line: Line, currency: str) -> dict[str, Any]:
+    return _warning(
+        warned.code,
+        str(line.id),
+        old=optional_money_json(warned.old, currency),
+        new=optional_money_json(warned.new, currency),
+        available=warned.available,
+        minimum=warned.minimum,
+        maximum=warned.maximum,
+    )
+
+
+def _warning(code: str, item: str | None, **facts: Any) -> dict[str, Any]:
+    none = dict.fromkeys(("old", "new", "available", "minimum", "maximum", "reason"))
+    return {"code": code, "detail": WARNINGS.get(code, ""), "item": item, "facts": none | facts}

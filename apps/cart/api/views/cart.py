@@ -9,20 +9,23 @@ from rest_framework.response import Response
 
 from apps.cart.api.serializers.cart import (
     AddItemBody,
+    AddItemsBody,
     CartBody,
+    CartLineBody,
     CartOut,
     CartTotalsOut,
     MergeBody,
-    QuantityBody,
     ShippingRatesBody,
     ShippingRatesOut,
+    WishToCartBody,
     present_cart,
     present_offers,
 )
-from apps.cart.services import baskets, checkout_options
-from apps.cart.services.baskets import Owner
+from apps.cart.services import baskets, checkout_options, merging, wishes
+from apps.cart.services.baskets import Owner, Wanted
 from apps.cart.services.contents import Basket
 from apps.cart.services.price_documents import totals_of
+from apps.common.api.conditional import check_if_match, conditional, etag_of
 from apps.common.api.idempotency import idempotent
 from apps.common.api.permissions import Anyone, SignedIn
 from apps.common.api.price_steps import ExplainQuery
@@ -51,6 +54,11 @@ def wanted_currency(request: Request) -> str | None:
     return require(header) if header is not None else None
 
 
+def token_header(body: dict[str, Any]) -> dict[str, str]:
+    """The header in which a guest's cart answers its token."""
+    return {"X-Cart-Token": str(body["token"])} if body["token"] else {}
+
+
 class CartView(ApiView):
     """Base of the cart's views: knows whose cart it is. A customer's own comes before any token."""
 
@@ -61,29 +69,28 @@ class CartView(ApiView):
         return Owner.of(self.request.user, cart_token(self.request))
 
     @staticmethod
-    def answer(
-        basket: Basket, *, status: int = 200, dropped: list[str] | None = None, explain: bool = False
-    ) -> Response:
-        body = present_cart(basket, dropped=dropped, explain=explain)
-        headers = {"X-Cart-Token": str(body["token"])} if body["token"] else None
-        return Response(body, status=status, headers=headers)
+    def answer(basket: Basket, *, status: int = 200, dropped: list[str] | None = None) -> Response:
+        body = present_cart(basket, dropped=dropped)
+        return Response(body, status=status, headers=token_header(body))
 
 
 class CartDetail(CartView):
     header_sets = ("cart", "currency")
     query_class = ExplainQuery
+    conditional_read = True
+    conditional_write = True
 
     @extend_schema(
         operation_id="cart_retrieve",
         summary="Read the cart",
-        description="An empty cart when there is none yet; reading stores nothing.",
+        description="An empty cart when there is none yet; reading stores nothing. With an ETag for `If-Match`.",
         tags=TAGS,
         responses=CartOut,
     )
     def get(self, request: Request) -> Response:
-        return self.answer(
-            baskets.view(self.owner(), currency=wanted_currency(request)), explain=self.query.get("explain", False)
-        )
+        basket = baskets.view(self.owner(), currency=wanted_currency(request))
+        body = present_cart(basket, explain=self.query.get("explain", False))
+        return conditional(request, body, headers=token_header(body))
 
     @extend_schema(
         operation_id="cart_update",
@@ -99,7 +106,14 @@ class CartDetail(CartView):
         for name in ("shipping_address", "billing_address"):
             if changes.get(name):
                 changes[name] = validate_address(changes[name], pointer=f"/{name}")
-        return self.answer(baskets.describe(self.owner(), changes=changes))
+        asked = request.headers.get("If-Match") is not None
+
+        def unchanged(basket: Basket) -> None:
+            check_if_match(request, present_cart(basket))
+
+        basket = baskets.describe(self.owner(), changes=changes, precondition=unchanged if asked else None)
+        body = present_cart(basket)
+        return Response(body, headers=token_header(body) | {"ETag": etag_of(body)})
 
     problems = {"PATCH": [409]}
 
@@ -121,10 +135,37 @@ class CartItems(CartView):
     @idempotent()
     def post(self, request: Request) -> Response:
         body = self.body(AddItemBody)
+        sku, quantity = body.pop("sku"), body.pop("quantity")
         basket, _ = baskets.add_item(
-            self.owner(), sku=body["sku"], quantity=body["quantity"], currency=wanted_currency(request)
+            self.owner(), sku=sku, quantity=quantity, currency=wanted_currency(request), options=body
         )
         return self.answer(basket, status=201)
+
+
+class CartItemsBulk(CartView):
+    header_sets = ("cart", "currency")
+    problems = {"POST": [409]}
+
+    @extend_schema(
+        operation_id="cart_items_bulk",
+        summary="Add several variants to the cart",
+        description="All of them or none; an error names each by its place (`/items/3/quantity`).",
+        tags=TAGS,
+        request=AddItemsBody,
+        responses={200: CartOut},
+        examples=[
+            OpenApiExample(
+                "A mug and two bottles",
+                {"items": [{"sku": "OS-MUG-OAT"}, {"sku": "OS-MUG-SAGE", "quantity": 2}]},
+                request_only=True,
+            )
+        ],
+    )
+    @idempotent()
+    def post(self, request: Request) -> Response:
+        rows = self.body(AddItemsBody)["items"]
+        wanted = [Wanted(row.pop("sku"), row.pop("quantity"), row) for row in map(dict, rows)]
+        return self.answer(baskets.add_items(self.owner(), wanted=wanted, currency=wanted_currency(request)))
 
 
 class CartItemDetail(CartView):
@@ -132,16 +173,18 @@ class CartItemDetail(CartView):
 
     @extend_schema(
         operation_id="cart_items_update",
-        summary="Set a line's quantity",
-        description="Also takes note of the present price, which clears a price warning.",
+        summary="Set a line's quantity, note and gift options",
+        description="Also takes note of the present price, which clears a price warning. A note or gift option that is"
+        " not given stays as it is.",
         tags=TAGS,
-        request=QuantityBody,
+        request=CartLineBody,
         responses=CartOut,
         examples=[OpenApiExample("Three", {"quantity": 3}, request_only=True)],
     )
     def put(self, request: Request, item_id: UUID) -> Response:
-        body = self.body(QuantityBody)
-        return self.answer(baskets.set_quantity(self.owner(), item_id=item_id, quantity=body["quantity"]))
+        body = self.body(CartLineBody)
+        quantity = body.pop("quantity")
+        return self.answer(baskets.set_line(self.owner(), item_id=item_id, quantity=quantity, options=body))
 
     @extend_schema(
         operation_id="cart_items_delete",
@@ -155,11 +198,64 @@ class CartItemDetail(CartView):
         return self.answer(baskets.remove_item(self.owner(), item_id=item_id))
 
 
+class CartItemSave(CartView):
+    problems = {"POST": [409]}
+
+    @extend_schema(
+        operation_id="cart_items_save_for_later",
+        summary="Save a line for later",
+        description="It moves to `saved`: shown, not priced nor ordered. Onto a saved line of the same variant it adds"
+        " up. Repeatable.",
+        tags=TAGS,
+        request=None,
+        responses=CartOut,
+    )
+    def post(self, request: Request, item_id: UUID) -> Response:
+        return self.answer(baskets.save_for_later(self.owner(), item_id=item_id))
+
+
+class CartItemMove(CartView):
+    problems = {"POST": [409]}
+
+    @extend_schema(
+        operation_id="cart_items_move_to_cart",
+        summary="Bring a saved line back",
+        description="At today's price; onto a line of the same variant it adds up. Repeatable.",
+        tags=TAGS,
+        request=None,
+        responses=CartOut,
+    )
+    def post(self, request: Request, item_id: UUID) -> Response:
+        return self.answer(baskets.move_to_cart(self.owner(), item_id=item_id))
+
+
+class WishToCart(CartView):
+    permission_classes = [SignedIn]
+    header_sets = ()
+    problems = {"POST": [409]}
+
+    @extend_schema(
+        operation_id="wishlist_move_to_cart",
+        summary="Put a wanted product into the cart",
+        description="Takes it off the wishlist. A product with several variants needs `sku`.",
+        tags=TAGS,
+        request=WishToCartBody,
+        responses=CartOut,
+        examples=[OpenApiExample("One", {"quantity": 1}, request_only=True)],
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        body = self.body(WishToCartBody)
+        user: Any = request.user
+        return self.answer(
+            wishes.move_to_cart(user=user, product_slug=slug, sku=body.get("sku"), quantity=body["quantity"])
+        )
+
+
 class CartClear(CartView):
     @extend_schema(
         operation_id="cart_clear",
         summary="Empty the cart",
-        description="Repeatable.",
+        description="But for what is saved for later. Repeatable.",
         tags=TAGS,
         request=None,
         responses=CartOut,
@@ -220,8 +316,8 @@ class CartMerge(CartView):
     @extend_schema(
         operation_id="cart_merge",
         summary="Merge a guest cart into mine",
-        description="Same variant: the larger quantity, capped by stock; what could not be taken along is listed in"
-        " `warnings`. Repeatable.",
+        description="Of a variant that both hold as many as the shop's CART_MERGE says (the larger quantity), capped by"
+        " stock; what could not be taken along is listed in `warnings`. Repeatable.",
         tags=TAGS,
         request=MergeBody,
         responses=CartOut,
@@ -233,5 +329,5 @@ class CartMerge(CartView):
         token: Any = self.body(MergeBody)["token"]
         if not baskets.exists(token):
             raise Invalid.field("/token", "does_not_exist", "There is no such cart.")
-        basket, dropped = baskets.merge(user_id=cast(UUID, request.user.pk), token=token)
+        basket, dropped = merging.merge(user_id=cast(UUID, request.user.pk), token=token)
         return self.answer(basket, dropped=dropped)

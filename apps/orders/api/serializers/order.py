@@ -70,6 +70,9 @@ class OrderItemOut(serializers.Serializer[Any]):
     discount = MoneyField()
     tax = MoneyField()
     is_gift = serializers.BooleanField(help_text="added by a promotion at no price")
+    note = serializers.CharField(max_length=200, help_text="the buyer's, to this line")
+    gift_wrap = serializers.BooleanField()
+    gift_message = serializers.CharField(max_length=300)
 
 
 class OrderDiscountOut(serializers.Serializer[Any]):
@@ -272,6 +275,9 @@ def _present_item(item: OrderItem, currency: str) -> dict[str, Any]:
         "discount": money_json(item.discount, currency),
         "tax": money_json(item.tax, currency),
         "is_gift": item.gift_of is not None,
+        "note": item.note,
+        "gift_wrap": item.gift_wrap,
+        "gift_message": item.gift_message,
     }
 
 

@@ -61,6 +61,8 @@ class VariantOut(serializers.Serializer[Any]):
     compare_at_price = MoneyField(allow_null=True)
     in_stock = serializers.BooleanField()
     availability = serializers.ChoiceField(choices=["in_stock", "low_stock", "out_of_stock"])
+    min_quantity = serializers.IntegerField(min_value=1, max_value=999, help_text="a cart takes at least so many")
+    max_quantity = serializers.IntegerField(min_value=1, max_value=999, allow_null=True, help_text="null: any number")
 
 
 class ImageOut(serializers.Serializer[Any]):
@@ -140,6 +142,8 @@ def present_variant(row: Mapping[str, Any]) -> dict[str, Any]:
         "compare_at_price": optional_money_json(row["compare_at_price"], row["currency"]),
         "in_stock": band != "out_of_stock",
         "availability": band,
+        "min_quantity": row["min_quantity"],
+        "max_quantity": row["max_quantity"],
     }
 
 

@@ -59,6 +59,12 @@ class _VariantBody(StrictSerializer):
     options = TextMapField(longest=text_maps.LONGEST_OPTION, required=False)
     compare_at_price = MoneyField(required=False, allow_null=True)
     weight_grams = serializers.IntegerField(min_value=0, max_value=10_000_000, required=False)
+    min_quantity = serializers.IntegerField(
+        min_value=1, max_value=999, required=False, help_text="a cart takes at least so many units"
+    )
+    max_quantity = serializers.IntegerField(
+        min_value=1, max_value=999, required=False, allow_null=True, help_text="at most so many; null: any"
+    )
     position = serializers.IntegerField(min_value=0, max_value=100_000, required=False)
 
 
@@ -125,6 +131,8 @@ class StaffVariantOut(serializers.Serializer[Any]):
     compare_at_price = MoneyField(allow_null=True)
     position = serializers.IntegerField(min_value=0, max_value=MAX)
     weight_grams = serializers.IntegerField(min_value=0, max_value=MAX)
+    min_quantity = serializers.IntegerField(min_value=1, max_value=999)
+    max_quantity = serializers.IntegerField(min_value=1, max_value=999, allow_null=True)
     available = serializers.IntegerField(min_value=0, max_value=MAX, help_text="units that can be sold now")
 
 
@@ -218,6 +226,8 @@ def present_staff_variants(variants: Iterable[ProductVariant]) -> list[dict[str,
             "compare_at_price": optional_money_json(row.compare_at_price, row.currency),
             "position": row.position,
             "weight_grams": row.weight_grams,
+            "min_quantity": row.min_quantity,
+            "max_quantity": row.max_quantity,
             "available": available[row.pk],
         }
         for row in rows

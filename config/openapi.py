@@ -76,6 +76,7 @@ PATH_PARAMETERS: dict[str, tuple[str, str | None, int]] = {
     "coupons/code": ("The coupon's code, in any case.", "WELCOME10", 40),
     "alert_id": ("Key of the alert.", None, 36),
     "address_id": ("Key of the address.", None, 36),
+    "card_id": ("Key of the kept card.", None, 36),
     "count_id": ("Key of the stock count.", None, 36),
     "transfer_id": ("Key of the transfer.", None, 36),
     "image_id": ("Key of the picture.", None, 36),

@@ -11,7 +11,7 @@ from apps.common.models import Event
 from apps.orders.models import Order
 from apps.orders.services import invoices
 from apps.payments.models import Payment, Refund
-from apps.payments.services import captures, refunds, risk
+from apps.payments.services import captures, cards, refunds, risk
 
 
 @on("order.cancelled")
@@ -37,6 +37,12 @@ def give_up_other_ways_to_pay(event: Event) -> None:
     if order.payment_status in (Order.PaymentStatus.PAID, Order.PaymentStatus.AUTHORISED):
         others = Payment.objects.filter(order=order, status__in=Payment.OPEN).exclude(status=Payment.Status.AUTHORISED)
         others.update(next_check_at=timezone.now())
+
+
+@on("user.erased")
+def forget_cards(event: Event) -> None:
+    """Who is erased leaves no card behind, here or at the provider."""
+    cards.forget(cast(UUID, event.target_id))
 
 
 @on("order.shipped")

@@ -11,7 +11,15 @@ from django.utils import timezone
 from apps.common.models import BackgroundJob
 from apps.notifications.models import Notification
 from apps.orders.models import Return, ReturnPhoto, Shipment
-from apps.payments.models import Dispute, Payment, ReconciliationBreak, RiskReview, WebhookEvent
+from apps.payments.models import (
+    Dispute,
+    Payment,
+    PaymentCustomer,
+    ReconciliationBreak,
+    RiskReview,
+    SavedCard,
+    WebhookEvent,
+)
 from apps.products.models import ProductImage, Review, StockAlert, StockCount, StockTransfer, Store
 from apps.users.models import User
 from apps.users.services import address_book
@@ -73,6 +81,7 @@ class World:
             "dispute_id": str(self._dispute(payment).pk),
             "break_id": str(self._break(payment).pk),
             "risk_review_id": str(self._risk_review(payment).pk),
+            "card_id": str(self._card().pk),
             "event_id": str(self._provider_event().pk),
             "notification_id": str(self._notification().pk),
             "review_id": str(self._review().pk),
@@ -113,6 +122,12 @@ class World:
 
     def _risk_review(self, payment: Payment) -> RiskReview:
         return RiskReview.objects.create(order=self.order, payment=payment, status="pending", score=70)
+
+    def _card(self) -> SavedCard:
+        customer = PaymentCustomer.objects.create(user=self.alice, provider="stripe", provider_reference="cus_alice")
+        return customer.cards.create(
+            provider_reference="pm_alice", brand="visa", last4="4242", exp_month=12, exp_year=2030
+        )
 
     def _provider_event(self) -> WebhookEvent:
         return WebhookEvent.objects.create(

@@ -281,7 +281,7 @@ def test_a_row_that_fails_does_not_keep_the_others_waiting(stripe, monkeypatch):
     Payment.objects.update(next_check_at=timezone.now())
     send({"id": "evt_bad", "type": "charge.updated", "data": {"object": {"object": "refund", "id": "re_1"}}})
     monkeypatch.setattr(refunds, "follow", lambda **_: 1 / 0)
-    assert process_pending_payments() == {"webhooks": 1, "refunds": 0, "payments": 1}
+    assert process_pending_payments() == {"webhooks": 1, "refunds": 0, "payments": 1, "customers": 0}
     order.refresh_from_db()
     assert order.status == "confirmed"
     event = WebhookEvent.objects.get()
@@ -297,7 +297,7 @@ def test_a_sweep_ends_in_time(monkeypatch):
     monkeypatch.setattr(sweep, "BUDGET_SECONDS", 0.0)
     for number in range(3):
         send({"id": f"evt_{number}", "type": "invoice.paid", "data": {}})
-    assert process_pending_payments() == {"webhooks": 0, "refunds": 0, "payments": 0}
+    assert process_pending_payments() == {"webhooks": 0, "refunds": 0, "payments": 0, "customers": 0}
     assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"received"}
 
 

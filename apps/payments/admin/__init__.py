@@ -1,5 +1,5 @@
-from apps.payments.admin.payments import PaymentAdmin
-from apps.payments.admin.reconciliation import ReconciliationBreakAdmin, ReconciliationRunAdmin
-from apps.payments.admin.risk import RiskReviewAdmin
+"""Staff screens of payments."""
 
-__all__ = ["PaymentAdmin", "ReconciliationBreakAdmin", "ReconciliationRunAdmin", "RiskReviewAdmin"]
+from apps.payments.admin import cards, payments, reconciliation, risk
+
+__all__ = ["cards", "payments", "reconciliation", "risk"]

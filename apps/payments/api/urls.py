@@ -9,10 +9,18 @@ from apps.payments.api.views import (
     admin_risk,
     admin_webhooks,
     payments,
+    saved_cards,
 )
 from apps.payments.api.views.webhooks import PayPalWebhook, StripeWebhook
 
 urlpatterns = [
+    path("users/me/payment-methods/", saved_cards.SavedCards.as_view(), name="saved-cards"),
+    path("users/me/payment-methods/<uuid:card_id>/", saved_cards.SavedCardDetail.as_view(), name="saved-card"),
+    path(
+        "users/me/payment-methods/<uuid:card_id>/set-default/",
+        saved_cards.SavedCardSetDefault.as_view(),
+        name="saved-card-set-default",
+    ),
     path("payments/methods/", payments.PaymentMethods.as_view(), name="payment-methods"),
     path("payments/create-intent/", payments.CreateIntent.as_view(), name="payment-create-intent"),
     path("payments/confirm/", payments.ConfirmPayment.as_view(), name="payment-confirm"),

@@ -19,6 +19,8 @@ _CALLS = frozenset(
     {
         *("create", "retrieve", "confirm", "capture", "cancel", "refund", "retrieve_refund", "retrieve_dispute"),
         *("list_charges", "list_refunds", "list_disputes"),
+        *("create_customer", "delete_customer", "create_setup", "confirm_setup", "list_cards", "detach_card"),
+        "assign_customer",
     }
 )
 

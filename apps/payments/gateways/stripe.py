@@ -27,6 +27,7 @@ from apps.payments.gateways.base import (
     SignatureInvalid,
 )
 from apps.payments.gateways.storable import storable
+from apps.payments.gateways.stripe_cards import StripeCards
 from apps.payments.gateways.stripe_objects import charge_of, dispute_of, payment_of, refund_of, subject_of
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ PAGE_SIZE = 100
 _SECRETS = frozenset({"client_secret", "next_action"})
 
 
-class StripeGateway:
+class StripeGateway(StripeCards):
     """See `Gateway`."""
 
     @cached_property

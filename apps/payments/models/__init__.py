@@ -1,3 +1,4 @@
+from apps.payments.models.card import PaymentCustomer, SavedCard
 from apps.payments.models.dispute import Dispute, DisputeEvidence
 from apps.payments.models.ledger import PaymentEvent
 from apps.payments.models.payment import Payment, Refund, RefundLine
@@ -9,11 +10,13 @@ __all__ = [
     "Dispute",
     "DisputeEvidence",
     "Payment",
+    "PaymentCustomer",
     "PaymentEvent",
     "ReconciliationBreak",
     "ReconciliationRun",
     "Refund",
     "RefundLine",
     "RiskReview",
+    "SavedCard",
     "WebhookEvent",
 ]

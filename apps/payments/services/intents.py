@@ -17,7 +17,7 @@ from apps.common.errors import Conflict, PaymentRequired
 from apps.common.money import ZERO, to_minor
 from apps.orders.models import Order
 from apps.payments.gateways.base import ProviderPayment, ProviderUnavailable
-from apps.payments.gateways.registry import gateway
+from apps.payments.gateways.registry import gateway, vault
 from apps.payments.models import Payment
 from apps.payments.services import manual, settlement
 from apps.payments.services.asking import asking_provider
@@ -120,8 +120,10 @@ def _remember(payment: Payment, state: ProviderPayment, *, order_number: str) ->
     return open_at_provider(payment, order_number=order_number)
 
 
-def confirm(*, payment: Payment, payment_method: str = "", return_url: str = "") -> Payment:
+def confirm(*, payment: Payment, payment_method: str = "", return_url: str = "", customer: str = "") -> Payment:
     """Settle a payment by what the provider says of it, trying `payment_method` first when one is given. Repeatable.
+
+    A method that a customer keeps takes the `customer` it belongs to.
 
     Raises PaymentDeclined, ActionRequired, PaymentMismatch, NotPayable or UpstreamFailed.
     """
@@ -131,7 +133,7 @@ def confirm(*, payment: Payment, payment_method: str = "", return_url: str = "")
         raise NotPayable
     if payment_method and payment.order.status != Order.Status.PENDING:
         raise NotPayable
-    state = _ask(payment, payment_method, return_url)
+    state = _ask(payment, payment_method, return_url, customer)
     payment = settlement.settle(payment_id=payment.pk, state=state)
     if payment.status == Payment.Status.CANCELLED:
         raise NotPayable
@@ -144,13 +146,15 @@ def confirm(*, payment: Payment, payment_method: str = "", return_url: str = "")
     return payment
 
 
-def _ask(payment: Payment, payment_method: str, return_url: str) -> ProviderPayment:
+def _ask(payment: Payment, payment_method: str, return_url: str, customer: str) -> ProviderPayment:
     if not payment_method:
         return completed(payment)
     state = open_at_provider(payment, order_number=payment.order.number)
     if state.state in ("succeeded", "processing", "cancelled"):
         return state
     with asking_provider():
+        if customer:
+            vault(payment.provider).assign_customer(state.reference, customer=customer)
         return gateway(payment.provider).confirm(
             state.reference, payment_method=payment_method, return_url=return_url or settings.FRONTEND_URL
         )

@@ -17,8 +17,8 @@ from apps.common.errors import Problem
 from apps.orders.models import Order
 from apps.payments.gateways.base import ProviderPayment, ProviderRefused, ProviderUnavailable
 from apps.payments.gateways.registry import gateway
-from apps.payments.models import Payment, Refund, WebhookEvent
-from apps.payments.services import captures, intents, refunds, settlement, webhooks
+from apps.payments.models import Payment, PaymentCustomer, Refund, WebhookEvent
+from apps.payments.services import captures, cards, intents, refunds, settlement, webhooks
 
 log = structlog.get_logger(__name__)
 LIMIT = 100
@@ -35,10 +35,13 @@ def process_due() -> dict[str, int]:
     refund_ids = list(due_refunds.order_by("next_attempt_at").values_list("id", flat=True)[:LIMIT])
     due_payments = Payment.objects.filter(next_check_at__lte=now).order_by("next_check_at")
     payment_ids = list(due_payments.values_list("id", flat=True)[:LIMIT])
+    customers = PaymentCustomer.objects.filter(forget_at__lte=now).order_by("forget_at")
+    customer_ids = list(customers.values_list("id", flat=True)[:LIMIT])
     return {
         "webhooks": _each(due_hooks, lambda hook: webhooks.process(provider=hook[0], provider_event_id=hook[1])),
         "refunds": _each(refund_ids, refunds.process_refund),
         "payments": _each(payment_ids, check),
+        "customers": _each(customer_ids, cards.erase_at_provider),
     }
 
 

@@ -19,14 +19,15 @@ from apps.common.context import current_request_id, request_context
 from apps.common.errors import Invalid, NotFound, Unavailable
 from apps.common.models import new_id
 from apps.payments.gateways.base import ProviderUnavailable, SignatureInvalid
-from apps.payments.gateways.registry import gateway
+from apps.payments.gateways.registry import gateway, vault
 from apps.payments.models import Payment, WebhookEvent
-from apps.payments.services import disputes, intents, refunds, settlement
+from apps.payments.services import cards, disputes, intents, refunds, settlement
 
 log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 12
 _ABOUT_MONEY = ("payment_intent.", "charge.", "refund.", "CHECKOUT.ORDER.", "PAYMENT.CAPTURE.", "PAYMENT.REFUND.")
+_ABOUT_CARDS = ("payment_method.", "setup_intent.succeeded", "customer.deleted")
 Status = WebhookEvent.Status
 
 
@@ -82,6 +83,10 @@ def process(*, provider: str, provider_event_id: str) -> str:
 
 def _apply(event: WebhookEvent) -> str:
     provider = gateway(event.provider)
+    if event.type.startswith(_ABOUT_CARDS):
+        customer = vault(event.provider).customer_of_event(event.payload)
+        known = customer is not None and cards.follow(reference=customer)
+        return _note(event, Status.PROCESSED if known else Status.IGNORED)
     if not event.type.startswith(_ABOUT_MONEY):
         return _note(event, Status.IGNORED)
     if dispute := provider.dispute_of_event(event.payload):

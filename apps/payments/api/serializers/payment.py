@@ -16,6 +16,17 @@ class CreateIntentBody(StrictSerializer):
     method = serializers.ChoiceField(
         choices=Payment.ManualMethod.choices, required=False, help_text="with provider `manual`: how the money comes"
     )
+    payment_method = serializers.UUIDField(
+        required=False, help_text="with provider `stripe`: pay at once with this kept card of the signed-in customer"
+    )
+    return_url = serializers.URLField(
+        max_length=500, required=False, help_text="where the provider sends the shopper after authentication"
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "payment_method" in attrs and attrs["provider"] != Payment.Provider.STRIPE:
+            raise serializers.ValidationError({"payment_method": ["Only Stripe keeps cards."]}, code="invalid")
+        return attrs
 
 
 class ConfirmBody(StrictSerializer):

@@ -1,5 +1,6 @@
 """Paying an order, and looking at what was paid."""
 
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -26,8 +27,8 @@ from apps.payments.api.serializers.payment import (
     present_payment,
     present_row,
 )
-from apps.payments.models import Payment
-from apps.payments.services import intents, manual
+from apps.payments.models import Payment, SavedCard
+from apps.payments.services import cards, intents, manual
 from apps.payments.services.access import find_payment
 
 TAGS = ["Payments"]
@@ -63,18 +64,22 @@ class CreateIntent(ApiView):
     permission_classes = [Anyone]
     rate_scope = "checkout"
     header_sets = ("order",)
-    problems = {"POST": [404, 409, 502]}
+    problems = {"POST": [402, 404, 409, 502]}
 
     @extend_schema(
         operation_id="payments_create_intent",
         summary="Begin to pay an order",
         description="Opens the order's payment at the provider, or answers the one that is open. Complete it in the"
-        " browser with `client_secret`, or on the server with /payments/confirm/.",
+        " browser with `client_secret`, or on the server with /payments/confirm/. With `payment_method`, a card"
+        " that the customer keeps (/users/me/payment-methods/), it is paid at once.",
         tags=TAGS,
         request=CreateIntentBody,
         responses={201: IntentOut},
         examples=[
             OpenApiExample("By card", {"order": ORDER, "provider": "stripe"}, request_only=True),
+            OpenApiExample(
+                "By a kept card", {"order": ORDER, "provider": "stripe", "payment_method": ORDER}, request_only=True
+            ),
             OpenApiExample(
                 "By bank transfer",
                 {"order": ORDER, "provider": "manual", "method": "bank_transfer"},
@@ -89,8 +94,16 @@ class CreateIntent(ApiView):
         body = self.body(CreateIntentBody)
         token = request.headers.get("X-Order-Token")
         order = find_order(order_id=body["order"], user=request.user, order_token=token)
+        card = _kept_card(request, body.get("payment_method"))
         intent = intents.create_intent(order=order, provider=body["provider"], manual_method=body.get("method", ""))
         payment = intent.payment
+        if card is not None:
+            payment = intents.confirm(
+                payment=payment,
+                payment_method=card.provider_reference,
+                customer=card.customer.provider_reference,
+                return_url=body.get("return_url", ""),
+            )
         answer = {
             "id": payment.id,
             "provider": payment.provider,
@@ -101,6 +114,16 @@ class CreateIntent(ApiView):
             "instructions": manual.instructions(payment) if payment.manual_method else None,
         }
         return created(answer, f"/api/v1/payments/{payment.id}/")
+
+
+def _kept_card(request: Request, card_id: UUID | None) -> SavedCard | None:
+    """The caller's own card. Raises NotFound for any other, and for guests."""
+    if card_id is None:
+        return None
+    user: Any = request.user
+    if not user.is_authenticated:
+        raise NotFound
+    return cards.find(user=user, card_id=card_id)
 
 
 class ConfirmPayment(ApiView):

@@ -17,7 +17,7 @@ environ.Env.read_env(BASE_DIR / ".env")
 API_RELEASE = "1.0.0"
 SHOP_NAME = env.str("SHOP_NAME", default="Tradepost")
 SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default="support@example.com")
-# On invoices; empty where the shop has none.
+# On invoices, and for the reverse charge (docs/tax.md); empty where the shop has none.
 SHOP_VAT_NUMBER = env.str("SHOP_VAT_NUMBER", default="")
 INVOICE_PREFIX = env.str("INVOICE_PREFIX", default="INV")
 CREDIT_NOTE_PREFIX = env.str("CREDIT_NOTE_PREFIX", default="CN")
@@ -239,15 +239,19 @@ TAX_ROUNDING_LEVEL = env.str("TAX_ROUNDING_LEVEL", default="line")
 TAX_ROUNDING_MODE = env.str("TAX_ROUNDING_MODE", default="half_up")
 # Weekdays and times of day of promotions are those of this zone.
 SHOP_TIME_ZONE = env.str("SHOP_TIME_ZONE", default="UTC")
-# Where the goods are sent from, and the shop's own VAT number (docs/tax.md).
+# Where the goods are sent from (docs/tax.md).
 SHOP_COUNTRY = env.str("SHOP_COUNTRY", default="US")
-SHOP_VAT_NUMBER = env.str("SHOP_VAT_NUMBER", default="")
 # Dotted paths of classes; what an outside tax engine does not answer is taken from our tables, or refused.
 TAX_ENGINE = env.str("TAX_ENGINE", default="apps.cart.gateways.tax_tables.TaxTables")
 TAX_ENGINE_FAILURE = env.str("TAX_ENGINE_FAILURE", default="fallback")
 VAT_REGISTRY = env.str("VAT_REGISTRY", default="")
 SHIPPING_CARRIERS: dict[str, str] = env.dict("SHIPPING_CARRIERS", default={})
-OUTSIDE_ANSWER_SECONDS = 3600
+# How long anybody waits for a service outside; how long its answer counts, and while it fails; how long it is then left
+# alone (docs/tax.md).
+OUTSIDE_TIMEOUT_SECONDS = env.float("OUTSIDE_TIMEOUT_SECONDS", default=3.0)
+OUTSIDE_ANSWER_SECONDS = env.int("OUTSIDE_ANSWER_SECONDS", default=3600)
+OUTSIDE_ANSWER_KEPT_SECONDS = env.int("OUTSIDE_ANSWER_KEPT_SECONDS", default=86_400)
+OUTSIDE_PAUSE_SECONDS = env.int("OUTSIDE_PAUSE_SECONDS", default=15)
 # Different lines, and units of one variant, of a cart; the database holds at most 999 units.
 CART_MAX_LINES = env.int("CART_MAX_LINES", default=100)
 CART_MAX_QUANTITY = min(999, env.int("CART_MAX_QUANTITY", default=999))

@@ -75,6 +75,7 @@ class World:
             "reservation_id": str(self.order.pk),
             "number": self.order.number,
             "code": "not-found",
+            "key": str(self.order.pk),
             "coupon": self.coupon.code,
             "promotion_id": str(self.coupon.promotion_id),
             "payment_id": str((payment := self._payment()).pk),

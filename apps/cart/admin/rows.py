@@ -5,10 +5,10 @@ from typing import Any
 from django.http import HttpRequest
 
 from apps.cart.services import staff_rows
-from apps.common.admin import BaseAdmin
+from apps.common.service_admin import ServiceAdmin
 
 
-class RowAdmin(BaseAdmin):
+class RowAdmin(ServiceAdmin):
     """The form holds the rules of the table; the service stores the row and records who did it."""
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

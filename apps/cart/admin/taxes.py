@@ -1,6 +1,9 @@
 """Kinds of goods, tax zones, their rates, and customers who are exempt."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from apps.cart.admin.rows import RowAdmin
 from apps.cart.models import TaxExemption, TaxRate, TaxZone
@@ -11,6 +14,10 @@ from apps.products.models import TaxCategory
 class TaxCategoryAdmin(RowAdmin):
     list_display = ["name", "code"]
     search_fields = ["name", "code"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # Products name their category by its code.
+        return ["code"] if obj is not None else []
 
 
 @admin.register(TaxZone)

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.cart.api import urls_rates
 from apps.cart.api.views import cart, coupons, promotion_coupons, promotions, quotes
 
 urlpatterns = [
@@ -37,4 +38,5 @@ urlpatterns = [
         promotion_coupons.PromotionUses.as_view(),
         name="admin-promotion-uses",
     ),
+    *urls_rates.urlpatterns,
 ]

@@ -1,7 +1,9 @@
 """Ways to get goods to the shopper: zones, methods with their tariffs, and days on which nothing moves."""
 
-from typing import ClassVar
+import re
+from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.lookups import Exact
@@ -9,6 +11,26 @@ from django.db.models.lookups import Exact
 from apps.common.models import AmountField, BaseModel, CurrencyField, default_currency
 from apps.common.money import ZERO
 from apps.products.models import Store
+
+
+def _check_texts(value: Any, pattern: str, example: str) -> None:
+    if not isinstance(value, list) or not all(isinstance(each, str) and re.fullmatch(pattern, each) for each in value):
+        raise ValidationError(f"Expected a list such as {example}.", code="invalid")
+
+
+def check_countries(value: Any) -> None:
+    """A list of ISO 3166-1 alpha-2 codes. Raises ValidationError."""
+    _check_texts(value, "[A-Z]{2}", '["DE", "AT"]')
+
+
+def check_regions(value: Any) -> None:
+    """A list of regions as addresses write them. Raises ValidationError."""
+    _check_texts(value, r"\S(.{0,118}\S)?", '["NY", "NJ"]')
+
+
+def check_postal_prefixes(value: Any) -> None:
+    """A list of beginnings of postal codes, capitals and digits. Raises ValidationError."""
+    _check_texts(value, "[A-Z0-9]{1,12}", '["967", "968"]')
 
 
 class ShippingZone(BaseModel):
@@ -20,9 +42,15 @@ class ShippingZone(BaseModel):
 
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
-    countries = models.JSONField(default=list, blank=True, help_text="ISO codes; empty: everywhere else")
-    regions = models.JSONField(default=list, blank=True, help_text="of its one country; empty: all of it")
-    postal_prefixes = models.JSONField(default=list, blank=True, help_text="of its one country, such as 967")
+    countries = models.JSONField(
+        default=list, blank=True, validators=[check_countries], help_text="ISO codes; empty: everywhere else"
+    )
+    regions = models.JSONField(
+        default=list, blank=True, validators=[check_regions], help_text="of its one country; empty: all of it"
+    )
+    postal_prefixes = models.JSONField(
+        default=list, blank=True, validators=[check_postal_prefixes], help_text="of its one country, such as 967"
+    )
 
     class Meta:
         ordering: ClassVar = ["code"]

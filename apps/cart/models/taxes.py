@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Length
@@ -109,6 +110,11 @@ class TaxRate(BaseModel):
                 condition=Q(valid_until=None) | Q(valid_until__gte=F("valid_from")), name="tax_rate_ends_after_start"
             ),
         ]
+
+    def clean(self) -> None:
+        """Days in the wrong order are no range that the database could compare with others. Raises ValidationError."""
+        if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
+            raise ValidationError({"valid_until": "It must not end before it begins."})
 
     def __str__(self) -> str:
         return f"{self.name} {self.rate.normalize() * 100:f} %"

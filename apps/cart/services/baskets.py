@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.cart.models import Cart, CartItem
-from apps.cart.services import contents, holds, limits, shipping, taxes, vat_numbers
+from apps.cart.services import contents, holds, limits, outside_questions, shipping, vat_numbers
 from apps.common.errors import Conflict, FieldError, Invalid, NotFound
 from apps.common.models import new_id
 from apps.products.models import Product, ProductVariant, available_of
@@ -232,7 +232,7 @@ def describe(
         wanted["vat_number"], wanted["vat_number_check"] = vat_numbers.checked(wanted["vat_number"])
     elif "vat_number" in wanted:
         wanted["vat_number_check"] = ""
-    taxes.ask_ahead(wanted.get("shipping_address"), now=timezone.now())
+    outside_questions.ask_ahead(Cart.objects.open_for(user_id=owner.user_id, token=owner.token), wanted)
     return _described(owner, wanted, precondition)
 
 

@@ -40,6 +40,11 @@ class CheckoutDetails:
         """Whether the shopper relies on a price."""
         return self.quote is not None or self.expected_total is not None
 
+    @property
+    def of_shipping(self) -> dict[str, Any]:
+        """What decides how and where to the goods go."""
+        return {name: getattr(self, name) for name in ("shipping_address", "shipping_method", "pickup_store")}
+
 
 def complete_for_order(cart: Cart, user: "User | AnonymousUser", details: CheckoutDetails) -> None:
     """Lay the details over the cart in memory. Raises Invalid naming what an order needs and nobody has said."""

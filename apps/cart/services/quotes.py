@@ -19,7 +19,7 @@ from django.utils import timezone
 from apps.cart.models import Cart, CartQuote
 from apps.cart.pricing import comparison
 from apps.cart.pricing.comparison import Change, Known
-from apps.cart.services import contents, holds, shipping, taxes
+from apps.cart.services import contents, holds, outside_questions, shipping
 from apps.cart.services.baskets import Owner, VariantUnavailable
 from apps.cart.services.checkout_details import CheckoutDetails, complete_for_quote
 from apps.cart.services.checkout_options import CartEmpty
@@ -71,7 +71,8 @@ def make(owner: Owner, details: CheckoutDetails) -> Made:
     Raises CartEmpty, VariantUnavailable, ShippingUnavailable, Invalid (a detail is missing) or InsufficientStock; then
     nothing has changed. Services outside are asked before the cart is locked.
     """
-    taxes.ask_ahead(details.shipping_address, now=timezone.now())
+    carts = Cart.objects.open_for(user_id=owner.user_id, token=owner.token)
+    outside_questions.ask_ahead(carts, details.of_shipping)
     return _make(owner, details, must_hold=True)
 
 

@@ -1,6 +1,6 @@
 """How staff write what pricing reads: zones, rates, methods, exemptions. The same rules for each table."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,10 +13,15 @@ from apps.cart.models import ShippingBand, ShippingMethod
 from apps.common.errors import Conflict, FieldError, Invalid, NotFound
 from apps.common.events import Actor, record
 from apps.common.models import BaseModel
+from apps.products.models import Product, TaxCategory
 
 Row = TypeVar("Row", bound=BaseModel)
 # Members that are rows of their own; None means: leave them.
 _PARTS = ("bands", "stores")
+Kind = ShippingMethod.Kind
+# Django's codes that mean something to clients; the others are `invalid`.
+_CODES = {code: code for code in ("required", "blank", "unique", "overlaps")} | {"unique_together": "unique"}
+_BANDED = (Kind.WEIGHT, Kind.PRICE, Kind.TABLE)
 
 
 class StillUsed(Conflict):
@@ -60,9 +65,10 @@ def change(
 
 @transaction.atomic
 def save_typed(row: BaseModel, *, actor: Actor | None, changed: Collection[str]) -> None:
-    """Store a row that a staff form has checked; `changed` names the fields."""
+    """Store a row that a staff form has checked; `changed` names the fields. Raises Invalid if another was faster."""
     done = "created" if row._state.adding else "changed"
-    row.save()
+    with _rules_named():
+        row.save()
     record(f"{_name(type(row))}.{done}", target=row, actor=actor, data={"fields": sorted(changed)})
 
 
@@ -73,6 +79,9 @@ def delete(
     """Delete a row. Raises NotFound or StillUsed."""
     row = _locked(model, row_id)
     precondition(row)
+    # Products name their category by its code.
+    if isinstance(row, TaxCategory) and Product.objects.filter(tax_category=row.code).exists():
+        raise StillUsed
     record(f"{_name(model)}.deleted", target=row, actor=actor, data={"name": str(row)})
     try:
         with transaction.atomic():
@@ -103,19 +112,31 @@ def _store(row: BaseModel) -> None:
 
 
 def _relate(row: BaseModel, fields: Mapping[str, Any]) -> None:
-    """Replace the parts that were given."""
+    """Replace the parts that were given. Raises Invalid for parts that the method's kind does not have."""
     if not isinstance(row, ShippingMethod):
         return
-    if fields.get("stores") is not None:
-        row.stores.set(fields["stores"])
-    if fields.get("bands") is not None:
-        row.bands.all().delete()
-        bands = [ShippingBand(method=row, **band) for band in fields["bands"]]
-        with _rules_named("/bands"):
-            for band in bands:
-                band.clean_fields(exclude=["method"])
-                band.validate_constraints(exclude=["method"])
-            ShippingBand.objects.bulk_create(bands)
+    stores, bands = fields.get("stores"), fields.get("bands")
+    if stores and row.kind != Kind.PICKUP:
+        raise Invalid.field("/stores", "invalid", "Only a pick-up is handed out in stores.")
+    if bands and row.kind not in _BANDED:
+        raise Invalid.field("/bands", "invalid", f"A method of the kind {row.kind} has no bands.")
+    if stores is not None:
+        row.stores.set(stores)
+    if bands is not None:
+        _replace_bands(row, bands)
+
+
+def _replace_bands(method: ShippingMethod, rows: Sequence[Mapping[str, Any]]) -> None:
+    method.bands.all().delete()
+    bands = [ShippingBand(method=method, **row) for row in rows]
+    for number, band in enumerate(bands):
+        if band.country and method.kind != Kind.TABLE:
+            raise Invalid.field(f"/bands/{number}/country", "invalid", "Only a table knows destinations.")
+        with _rules_named(f"/bands/{number}"):
+            band.clean_fields(exclude=["method"])
+            band.validate_constraints(exclude=["method"])
+    with _rules_named("/bands"):
+        ShippingBand.objects.bulk_create(bands)
 
 
 @contextmanager
@@ -134,5 +155,4 @@ def _field_errors(refusal: ValidationError, pointer: str) -> Iterator[FieldError
     for name, errors in refusal.error_dict.items():
         where = pointer if name == NON_FIELD_ERRORS or pointer else f"/{name}"
         for error in errors:
-            code = error.code if error.code in ("required", "blank", "unique", "overlaps") else "invalid"
-            yield FieldError(str(code), " ".join(error.messages)[:300], where)
+            yield FieldError(_CODES.get(error.code or "", "invalid"), " ".join(error.messages)[:300], where)

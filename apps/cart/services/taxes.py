@@ -40,15 +40,6 @@ def rules_for(
     return replace(rules, exemption=_exemption(address["country"], user_id, vat_number, day))
 
 
-def ask_ahead(address: Mapping[str, str] | None, *, now: datetime) -> None:
-    """Ask an outside engine about an address before a transaction begins that will need the answer."""
-    engine = tax_engine()
-    if address and address.get("country") and engine.calls_network:
-        day = now.astimezone(ZoneInfo(settings.SHOP_TIME_ZONE)).date()
-        question = TaxQuestion.about(address, day)
-        remembered_or_asked(settings.TAX_ENGINE, question, lambda: engine.rates(question))
-
-
 def _rates(question: TaxQuestion) -> TaxRules | None:
     engine: TaxEngine = tax_engine()
     if not engine.calls_network:

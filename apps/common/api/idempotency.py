@@ -32,12 +32,18 @@ class _Guard(TypedDict):
     key: str
 
 
-def idempotent(*, calls_network: bool = False, withheld: Withheld | None = None) -> Callable[[ViewMethod], ViewMethod]:
+def idempotent(
+    *,
+    calls_network: bool = False,
+    withheld: Withheld | None = None,
+    before: Callable[..., None] | None = None,
+) -> Callable[[ViewMethod], ViewMethod]:
     """Make a POST repeatable under its Idempotency-Key.
 
     Without the header the method runs as it is. With it, the method and the stored answer share one transaction, so the
     method must not open a durable one. `calls_network=True` is for methods that talk to a provider: the key is claimed
     first, in its own transaction, and no transaction is held during the call.
+    `before` is called like the method, outside the transaction; it prepares what the method needs and decides nothing.
     `withheld` names members of a good answer that must not be stored, each with a function that gets its value again
     from the rest of the stored answer.
     """
@@ -45,6 +51,8 @@ def idempotent(*, calls_network: bool = False, withheld: Withheld | None = None)
     def decorate(method: ViewMethod) -> ViewMethod:
         @wraps(method)
         def wrapper(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+            if before is not None:
+                before(view, request, *args, **kwargs)
             key = request.headers.get("Idempotency-Key")
             if key is None:
                 return method(view, request, *args, **kwargs)

@@ -139,7 +139,15 @@ class ProductAdmin(_Never, ServiceAdmin):
         *("rating", "review_count", "sold_count", "created_at", "updated_at"),
     ]
     fieldsets = (
-        (None, {"fields": ("name", "slug", "category", "brand", "description", "attributes", "is_featured")}),
+        (
+            None,
+            {
+                "fields": (
+                    *("name", "slug", "category", "brand", "description"),
+                    *("attributes", "is_featured", "tax_category"),
+                )
+            },
+        ),
         ("In the shop", {"fields": readonly_fields}),
     )
 

@@ -4,12 +4,12 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminFileFieldWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from apps.common.errors import Problem
 from apps.common.money import exponent
 from apps.common.text import has_control_character
-from apps.products.models import Category, Product, ProductImage, ProductVariant
+from apps.products.models import STANDARD, Category, Product, ProductImage, ProductVariant, TaxCategory
 from apps.products.services import images, text_maps
 from apps.products.services.slugs import RESERVED_SKUS, RESERVED_SLUGS
 
@@ -63,15 +63,25 @@ class TextRules:
 
 
 class ProductForm(TextRules, forms.ModelForm):
+    tax_category = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget)
+
     class Meta:
         model = Product
-        fields = ("name", "slug", "category", "brand", "description", "attributes", "is_featured")
+        fields = ("name", "slug", "category", "brand", "description", "attributes", "is_featured", "tax_category")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "slug" in self.fields:
             self.fields["slug"].required = False
             self.fields["slug"].help_text = "empty: made from the name"
+        if "tax_category" in self.fields:
+            known = dict(TaxCategory.objects.values_list("code", "name"))
+            field: Any = self.fields["tax_category"]
+            field.choices = list(({STANDARD: "Standard"} | known).items())
+            field.initial = STANDARD
+
+    def clean_tax_category(self) -> str:
+        return str(self.cleaned_data["tax_category"] or self.instance.tax_category)
 
 
 class CategoryForm(TextRules, forms.ModelForm):

@@ -16,7 +16,7 @@ from django.utils import timezone
 from apps.common.errors import Conflict, FieldError, Invalid, NotFound
 from apps.common.events import Actor, record
 from apps.common.money import Money
-from apps.products.models import Category, Product, ProductVariant, RetiredSlug, StockLevel
+from apps.products.models import STANDARD, Category, Product, ProductVariant, RetiredSlug, StockLevel, TaxCategory
 from apps.products.services import listing
 from apps.products.services.slugs import insert_with_slug, refuse_reserved, refuse_reserved_sku, unique_keys
 
@@ -65,11 +65,13 @@ def create_product(
     brand: str = "",
     attributes: Mapping[str, str] | None = None,
     is_featured: bool = False,
+    tax_category: str = STANDARD,
     variants: Sequence[Mapping[str, Any]] = (),
 ) -> Product:
     """A new draft in the category of this slug, with `variants` as `add_variant` takes them.
 
-    Raises Invalid: taken or reserved slug, unknown category, or what is wrong with a variant (`/variants/0/sku`).
+    Raises Invalid: taken or reserved slug, unknown category or tax category, or what is wrong with a variant
+    (`/variants/0/sku`).
     """
     product = Product(
         name=name,
@@ -78,6 +80,7 @@ def create_product(
         brand=brand,
         attributes=dict(attributes or {}),
         is_featured=is_featured,
+        tax_category=_known_tax_category(tax_category),
     )
 
     def insert(free_slug: str) -> None:
@@ -103,12 +106,14 @@ def change_product(
 ) -> Product:
     """Change, publish, withdraw or rename. `changes`: columns by name, with the slug of a category as `category`.
 
-    `precondition` sees the locked row and may raise. Raises NotFound, Invalid for a slug or category, and
+    `precondition` sees the locked row and may raise. Raises NotFound, Invalid for a slug, category or tax category, and
     InvalidTransition when a product without a variant is to be published.
     """
     wanted = dict(changes)
     if "category" in wanted:
         wanted["category"] = _locked_category(wanted["category"])
+    if "tax_category" in wanted:
+        _known_tax_category(wanted["tax_category"])
     product = _locked_product(product_id)
     precondition(product)
     fields = sorted(name for name, value in wanted.items() if getattr(product, name) != value)
@@ -220,6 +225,12 @@ def archive_variant(
     variant.save(update_fields=["archived_at", "updated_at"])
     record("variant.archived", target=variant, actor=actor, data={"sku": variant.sku, "fields": ["archived_at"]})
     listing.refresh([variant.product_id])
+
+
+def _known_tax_category(code: str) -> str:
+    if code != STANDARD and not TaxCategory.objects.filter(code=code).exists():
+        raise Invalid.field("/tax_category", "does_not_exist", "There is no such tax category.")
+    return code
 
 
 def _locked_category(slug: str) -> Category:

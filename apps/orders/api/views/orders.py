@@ -1,15 +1,17 @@
 """A shopper's own orders; guests come with the order's token."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.cart.services import quotes, taxes
+from apps.cart.models import Cart
+from apps.cart.services import outside_questions, quotes
 from apps.cart.services.baskets import Owner
 from apps.cart.services.checkout_details import CheckoutDetails
 from apps.cart.services.price_documents import quote_document
@@ -20,7 +22,7 @@ from apps.common.api.pagination import PageQuery, numbered_page
 from apps.common.api.permissions import Anyone, SignedIn
 from apps.common.api.price_steps import ExplainQuery
 from apps.common.api.views import ApiView, created
-from apps.common.errors import Conflict, Invalid
+from apps.common.errors import Conflict, Invalid, Problem
 from apps.orders.api.serializers.order import (
     CancelBody,
     ClaimedOut,
@@ -59,6 +61,15 @@ class OrderQuery(PageQuery):
     status = serializers.ChoiceField(choices=Order.Status.choices, required=False)
     created_after = serializers.DateTimeField(required=False, help_text="Placed at or after this time.")
     created_before = serializers.DateTimeField(required=False, help_text="Placed before this time.")
+
+
+def _ask_outside(view: "Orders", request: Request) -> None:
+    """Tax engines and carriers are asked before the transaction; what is wrong with the body is said in it."""
+    if outside_questions.are_needed():
+        with suppress(Problem, ValidationError):
+            owner = view.owner()
+            carts = Cart.objects.open_for(user_id=owner.user_id, token=owner.token)
+            outside_questions.ask_ahead(carts, view.details().of_shipping)
 
 
 class Orders(ApiView):
@@ -103,9 +114,9 @@ class Orders(ApiView):
             )
         ],
     )
-    @idempotent()
+    @idempotent(before=_ask_outside)
     def post(self, request: Request) -> Response:
-        details, owner = self._details(), self._owner()
+        details, owner = self.details(), self.owner()
         try:
             order = place_order(owner=owner, user=request.user, details=details)
         except Conflict as refusal:
@@ -118,14 +129,16 @@ class Orders(ApiView):
         token = None if order.user_id else access.order_token(order.pk)
         return created(present_order(order, token=token), f"/api/v1/orders/{order.pk}/")
 
-    def _owner(self) -> Owner:
+    def owner(self) -> Owner:
+        """Whose cart is ordered. Raises Invalid."""
         header = self.request.headers.get("X-Cart-Token")
         try:
             return Owner.of(self.request.user, UUID(header) if header else None)
         except ValueError:
             raise Invalid("X-Cart-Token must be a UUID.") from None
 
-    def _details(self) -> CheckoutDetails:
+    def details(self) -> CheckoutDetails:
+        """What the body says. Raises Invalid or ValidationError."""
         body = self.body(PlaceOrderBody)
         if "shipping_address_id" in body:
             if "shipping_address" in body:
@@ -135,7 +148,6 @@ class Orders(ApiView):
             body["shipping_address"] = validate_address(body["shipping_address"], pointer="/shipping_address")
         if "billing_address" in body:
             body["billing_address"] = validate_address(body["billing_address"], pointer="/billing_address")
-        taxes.ask_ahead(body.get("shipping_address"), now=timezone.now())
         return CheckoutDetails(**body)
 
     def _own_address(self, address_id: UUID) -> dict[str, str]:

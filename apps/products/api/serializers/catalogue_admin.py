@@ -46,6 +46,9 @@ class _ProductBody(StrictSerializer):
         longest=text_maps.LONGEST_ATTRIBUTE, required=False, help_text="names and values shown to shoppers"
     )
     is_featured = serializers.BooleanField(required=False)
+    tax_category = serializers.SlugField(
+        max_length=40, required=False, help_text="code of a tax category; default: standard"
+    )
 
 
 class ProductChangeBody(_ProductBody):
@@ -156,6 +159,7 @@ class StaffProductOut(serializers.Serializer[Any]):
     attributes = serializers.DictField(child=serializers.CharField(max_length=500))
     status = serializers.ChoiceField(choices=Product.Status.choices)
     is_featured = serializers.BooleanField()
+    tax_category = serializers.CharField(max_length=40)
     price = MoneyField(help_text="the lowest of its variants")
     compare_at_price = MoneyField(allow_null=True)
     currency = serializers.CharField(max_length=3)
@@ -198,6 +202,7 @@ def present_staff_product(product: Product) -> dict[str, Any]:
         "attributes": product.attributes,
         "status": product.status,
         "is_featured": product.is_featured,
+        "tax_category": product.tax_category,
         "price": money_json(product.price, product.currency),
         "compare_at_price": optional_money_json(product.compare_at_price, product.currency),
         "currency": product.currency,

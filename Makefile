@@ -48,7 +48,7 @@ test: $(INSTALLED) ## the whole test suite on embedded servers
 	@$(EMBEDDED) $(PYTHON) -m pytest -n $(PARALLEL) --dist loadfile -m "not services" $(ARGS)
 
 ##@ Quality
-.PHONY: check lint format test-cov test-services bench
+.PHONY: check lint format test-cov test-services bench chaos
 check: $(INSTALLED) ## the whole gate, as in CI: lint, types, layers, migrations, schema, tests
 	@bash scripts/check.sh $(ARGS)
 
@@ -69,6 +69,9 @@ test-services: $(INSTALLED) ## the suite on real servers: DATABASE_URL, CACHE_UR
 
 bench: $(INSTALLED) ## statements, CPU and latency of the five main flows
 	@$(PYTHON) -m scripts.bench $(ARGS)
+
+chaos: $(INSTALLED) ## break a scratch shop under load, one fault after the other, and audit it
+	@$(PYTHON) -m scripts.chaos $(ARGS)
 
 ##@ Data
 .PHONY: migrate seed reset shell

@@ -56,12 +56,13 @@ class Request:
 
 @dataclass
 class Answer:
-    """`dropped` answers are never sent: the connection is cut instead."""
+    """`dropped` answers are never sent: the connection is cut instead. Others wait for `delay` seconds first."""
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     dropped: bool = False
+    delay: float = 0.0
     note: str = ""
 
 
@@ -137,6 +138,7 @@ class Shop:
         if fault:
             answer.note = fault.kind
             answer.dropped = fault.kind == "answer_lost"
+            answer.delay = fault.seconds if fault.kind == "answer_late" else 0.0
         return answer
 
     def _with_key(self, request: Request, params: Params, request_id: str, fault: Fault | None) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any
 
 from scripts.standin.errors import ApiError
 
-KINDS = ("timeout", "status", "reset", "answer_lost", "slow")
+KINDS = ("timeout", "status", "reset", "answer_lost", "answer_late", "slow")
 ERRORS = {
     402: ("card_error", "card_declined", "Your card was declined."),
     409: ("invalid_request_error", "lock_timeout", "This object cannot be accessed right now. Try again."),
@@ -22,8 +22,9 @@ class Fault:
     """One order. `path` takes * as a wildcard, `times` 0 means until deleted, `skip` spares the first ones.
 
     timeout: no work, no answer for `seconds`, then the connection is dropped. reset: no work, dropped at
-    once. answer_lost: the work is done, the connection dropped. slow: works after `seconds`. status: no
-    work, answers `status`; `stored` says whether the Idempotency-Key remembers it (default: only for 500).
+    once. answer_lost: the work is done, the connection dropped. answer_late: the work is done and logged, the
+    answer comes after `seconds`. slow: works after `seconds`. status: no work, answers `status`; `stored` says
+    whether the Idempotency-Key remembers it (default: only for 500).
     """
 
     path: str

@@ -91,6 +91,7 @@ class Handler(BaseHTTPRequestHandler):
             log.exception("%s %s failed", request.method, request.path)
             error = {"type": "api_error", "message": "The stand-in itself failed; see its log."}
             answer = Answer(500, encode({"error": error}))
+        time.sleep(answer.delay)
         took = (time.monotonic() - started) * 1000
         note = f" [{answer.note}]" if answer.note else ""
         log.info("%s %s %s %.0fms%s", request.method, request.path, answer.status, took, note)

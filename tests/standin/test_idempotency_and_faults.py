@@ -134,6 +134,20 @@ def test_a_lost_answer_has_done_the_work_and_a_retry_finds_it(standin):
     assert len(api.payment_intents.list().data) == 1
 
 
+def test_a_late_answer_is_seen_in_the_log_before_it_comes(standin):
+    fault(standin, kind="answer_late", seconds=0.5)
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(post, standin, "/v1/payment_intents", {"amount": 900, "currency": "usd"}, "late")
+        while not standin.control("GET", "log")["requests"]:
+            assert time.monotonic() - began < 0.4
+        assert len(standin.control("GET", "objects")["payment_intent"]) == 1
+        assert not waiting.done()
+        assert waiting.result().status_code == 200
+    assert time.monotonic() - began >= 0.5
+    assert standin.control("GET", "log")["requests"][0]["fault"] == "answer_late"
+
+
 def test_the_sdk_itself_recovers_from_a_lost_answer(standin):
     fault(standin, kind="answer_lost")
     intent = client_for(standin, max_network_retries=2).v1.payment_intents.create(params=ORDER)

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from apps.common.events import on
 from apps.common.models import Event
-from apps.orders.models import Order
+from apps.orders.models import Order, Return
 from apps.orders.services import invoices
 from apps.payments.models import Payment, Refund
-from apps.payments.services import captures, cards, refunds, risk
+from apps.payments.services import captures, cards, refunds, risk, store_credit
 
 
 @on("order.cancelled")
@@ -64,13 +64,27 @@ def give_back_share(event: Event) -> None:
 
 @on("return.completed")
 def pay_for_return(event: Event) -> None:
-    """What the returned goods cost goes back to the way it was paid, once per return."""
-    refunds.refund_return(
-        UUID(event.data["order_id"]),
+    """What the returned goods are worth, once per return: to the way it was paid, or as store credit."""
+    about: dict[str, Any] = {
+        "amount": Decimal(event.data["amount"]),
+        "number": event.data["return_number"],
+        "return_id": cast(UUID, event.target_id),
+    }
+    order_id = UUID(event.data["order_id"])
+    if event.data["outcome"] == Return.Outcome.STORE_CREDIT:
+        store_credit.give_for_return(order_id=order_id, **about)
+    else:
+        refunds.refund_return(order_id, parts=_parts(event.data["parts"]), **about)
+
+
+@on("store_credit.returned_goods")
+def issue_credit_note_for_credit(event: Event) -> None:
+    """Goods that were paid for with credit are off the invoice, too."""
+    invoices.issue_credit_note(
+        order_id=UUID(event.data["order_id"]),
+        refund_id=cast(UUID, event.target_id),
         amount=Decimal(event.data["amount"]),
-        parts=_parts(event.data["parts"]),
-        number=event.data["return_number"],
-        return_id=cast(UUID, event.target_id),
+        reason=f"{event.data['reason']}, as store credit",
     )
 
 

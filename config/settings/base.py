@@ -291,6 +291,7 @@ STRIPE_MAX_RETRIES = 2
 PAYMENT_GATEWAYS = {
     "stripe": "apps.payments.gateways.stripe.StripeGateway",
     "manual": "apps.payments.gateways.manual.ManualGateway",
+    "store_credit": "apps.payments.gateways.store_credit.StoreCreditGateway",
 }
 if env.str("PAYPAL_CLIENT_ID", default=""):
     PAYMENT_GATEWAYS["paypal"] = "apps.payments.gateways.paypal.PayPalGateway"

@@ -87,6 +87,7 @@ class World:
             "notification_id": str(self._notification().pk),
             "review_id": str(self._review().pk),
             "shipment_id": str(Shipment.objects.create(order=self.order, status="cancelled").pk),
+            "user_id": str(self.alice.pk),
             "return_id": str((rma := self._return()).pk),
             "photo_id": str(self._photo(rma).pk),
             "image_id": str(self._image().pk),

@@ -223,6 +223,9 @@ TABLE: dict[tuple[str, str], tuple[int, int, int]] = {
     ("POST", "payments/stripe/webhook/"): (400, 400, 400),
     ("POST", "payments/webhook/"): (400, 400, 400),
     ("GET", "payments/{payment_id}/"): (401, 404, 404),
+    ("GET", "users/me/store-credit/"): (401, 200, 200),
+    ("GET", "admin/users/{user_id}/store-credit/"): (401, 403, 403),
+    ("POST", "admin/users/{user_id}/store-credit/"): (401, 403, 403),
     ("GET", "products/"): (200, 200, 200),
     ("POST", "products/"): (401, 403, 403),
     ("GET", "products/categories/"): (200, 200, 200),
@@ -368,6 +371,11 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "products/{slug}/reviews/"): {"rating": 1, "title": "Bad", "body": "Very bad."},
     ("PATCH", "reviews/{review_id}/"): {"rating": 1},
     ("POST", "admin/reviews/{review_id}/reject/"): {"reason": "Envy"},
+    ("POST", "admin/users/{user_id}/store-credit/"): {
+        "kind": "grant",
+        "amount": {"amount": "1.00", "currency": "USD"},
+        "reason": "Mine",
+    },
     ("POST", "orders/{order_id}/returns/"): {
         "lines": [{"item": "00000000-0000-4000-8000-000000000000", "quantity": 1, "reason": "damaged"}]
     },

@@ -148,6 +148,10 @@ PROBLEMS = (
         "More units than were sent and are in no return; `items` lists what is left.",
         "Lower the quantity.",
     ),
+    ProblemDoc("store_credit_needs_account", 409, "Guests have no store credit.", "Register, or choose a refund."),
+    ProblemDoc(
+        "insufficient_store_credit", 409, "There is not that much store credit; `balance` says what is.", "Lower it."
+    ),
     ProblemDoc("too_many_photos", 409, "The return has as many pictures as it may.", "Send the best ones."),
     ProblemDoc("code_invalid", 400, "The collection code is not the parcel's.", "Read it again from the mail."),
     ProblemDoc("not_cancellable", 409, "The order is already on its way or ended.", "Ask for a return."),

@@ -125,6 +125,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         },
         "expected_total": _money("With `price_changed`: what the client expected."),
         "total": _money("With `price_changed`: what it is now."),
+        "balance": _money("With `insufficient_store_credit`: what there is."),
         "refundable": _money("With `amount_exceeds_refundable`: what is left to give back."),
         "authorised": _money("With `amount_exceeds_authorised`: what the bank holds."),
         "due": _money("With `amount_exceeds_due`: what is still due."),

@@ -49,6 +49,7 @@ class Return(BaseModel):
 
     class Outcome(models.TextChoices):
         REFUND = "refund"
+        STORE_CREDIT = "store_credit"
 
     # What its units are counted for in their lines' `returned_quantity`.
     LIVE: ClassVar = (Status.REQUESTED, Status.APPROVED, Status.IN_TRANSIT, Status.RECEIVED, Status.COMPLETED)

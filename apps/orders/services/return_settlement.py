@@ -10,9 +10,9 @@ from django.db.models import Sum
 
 from apps.cart.pricing.spreading import spread
 from apps.common.errors import Invalid
-from apps.common.money import ZERO
+from apps.common.money import ZERO, round_money
 from apps.orders.models import Order, Return
-from apps.orders.services import line_shares, return_moves
+from apps.orders.services import line_shares, return_moves, returns
 from apps.orders.services.fulfilment import Wanted
 from apps.orders.services.line_shares import LineShare
 
@@ -33,14 +33,15 @@ class Terms:
 def complete(*, return_id: UUID, terms: Terms | None = None, actor: "Actor" = None) -> Return:
     """Settle a received return. The payments app moves the money once this commits.
 
-    Units whose price staff had refunded before are not paid for again. Raises NotFound, InvalidTransition or Invalid
-    (a fee over what the goods cost, more shipping than was paid); then nothing has changed.
+    Units whose price staff had refunded before are not paid for again. Raises NotFound, InvalidTransition,
+    CreditNeedsAccount or Invalid (a fee over what the goods cost, more shipping than was paid).
     """
     terms = terms or Terms()
     order, rma = return_moves.locked(return_id)
     return_moves.require(rma, Return.Status.COMPLETED)
     shares = line_shares.take_refunded(order, _owed(rma))
     rma.outcome = terms.outcome or rma.outcome
+    returns.require_outcome(order, rma.outcome)
     rma.goods_amount = sum((part.amount for part in shares), ZERO)
     rma.shipping_refund, rma.restocking_fee = terms.shipping_refund, terms.restocking_fee
     _check(order, rma)
@@ -76,6 +77,10 @@ def _owed(rma: Return) -> list[Wanted]:
 
 
 def _check(order: Order, rma: Return) -> None:
+    for name in ("restocking_fee", "shipping_refund"):
+        amount = getattr(rma, name)
+        if amount != round_money(amount, order.currency):
+            raise Invalid.field(f"/{name}/amount", "too_precise", "More decimal places than the currency has.")
     if rma.shipping_refund > shipping_left(order):
         raise Invalid.field("/shipping_refund/amount", "max_value", "More than what was paid for the shipping.")
     if rma.restocking_fee > rma.goods_amount + rma.shipping_refund:

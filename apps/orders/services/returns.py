@@ -39,6 +39,11 @@ class ExceedsReturnable(Conflict):
     detail = "This is more than was sent and has not come back."
 
 
+class CreditNeedsAccount(Conflict):
+    code = "store_credit_needs_account"
+    detail = "Store credit is for customers with an account."
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """So many units of an order line that the buyer wants to send back."""
@@ -61,11 +66,13 @@ def request_return(
 ) -> Return:
     """Ask to send units back. Staff may after the window, too.
 
-    Raises NotFound, ReturnWindowClosed, Invalid (a line that is not the order's, or twice) or ExceedsReturnable.
+    Raises NotFound, ReturnWindowClosed, CreditNeedsAccount, Invalid (a line that is not the order's, or twice) or
+    ExceedsReturnable.
     """
     order = lifecycle.locked(order_id)
     if not by_staff and is_window_closed(order):
         raise ReturnWindowClosed
+    require_outcome(order, outcome)
     _count(order, lines)
     rma = Return.objects.create(
         order=order, number=new_number(), outcome=outcome, note=note, warehouse=_usual_warehouse(order)
@@ -76,6 +83,12 @@ def request_return(
     )
     return_moves.tell(rma, "", actor=actor, data={"outcome": outcome})
     return rma
+
+
+def require_outcome(order: Order, outcome: str) -> None:
+    """Raises CreditNeedsAccount for store credit of a guest."""
+    if outcome == Return.Outcome.STORE_CREDIT and order.user_id is None:
+        raise CreditNeedsAccount
 
 
 def is_window_closed(order: Order) -> bool:

@@ -10,6 +10,7 @@ from apps.payments.api.views import (
     admin_webhooks,
     payments,
     saved_cards,
+    store_credit,
 )
 from apps.payments.api.views.webhooks import PayPalWebhook, StripeWebhook
 
@@ -72,5 +73,11 @@ urlpatterns = [
     ),
     path(
         "admin/payments/<uuid:payment_id>/refunds/", admin_payments.AdminRefunds.as_view(), name="admin-payment-refunds"
+    ),
+    path("users/me/store-credit/", store_credit.MyStoreCredit.as_view(), name="my-store-credit"),
+    path(
+        "admin/users/<uuid:user_id>/store-credit/",
+        store_credit.AdminStoreCredit.as_view(),
+        name="admin-store-credit",
     ),
 ]

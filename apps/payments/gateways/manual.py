@@ -27,15 +27,18 @@ _STATES: dict[str, PaymentState] = {
 class ManualGateway:
     """See `Gateway`. The provider is the shop itself: a payment stands as our own row says."""
 
+    provider = Payment.Provider.MANUAL
+    prefix = "manual"
+
     def create(
         self, *, payment_id: UUID, attempt: int, order_number: str, amount: int, currency: str
     ) -> ProviderPayment:
         return ProviderPayment(
-            reference=f"manual_{payment_id}", state="processing", amount=amount, received=0, currency=currency
+            reference=f"{self.prefix}_{payment_id}", state="processing", amount=amount, received=0, currency=currency
         )
 
     def retrieve(self, reference: str) -> ProviderPayment:
-        payment = Payment.objects.get(provider=Payment.Provider.MANUAL, provider_reference=reference)
+        payment = Payment.objects.get(provider=self.provider, provider_reference=reference)
         return ProviderPayment(
             reference=reference,
             state=_STATES.get(payment.status, "processing"),
@@ -58,7 +61,9 @@ class ManualGateway:
 
     def refund(self, *, refund_id: UUID, attempt: int, repeated: bool, reference: str, amount: int) -> ProviderRefund:
         """Staff hand the money back themselves; asking for the refund is their note of it."""
-        return ProviderRefund(f"manual_{refund_id}", "succeeded", amount=amount, payment=reference, ours=str(refund_id))
+        return ProviderRefund(
+            f"{self.prefix}_{refund_id}", "succeeded", amount=amount, payment=reference, ours=str(refund_id)
+        )
 
     def retrieve_refund(self, reference: str) -> ProviderRefund:
         if not Refund.objects.filter(provider_reference=reference).exists():

@@ -4,6 +4,7 @@ from apps.payments.models.ledger import PaymentEvent
 from apps.payments.models.payment import Payment, Refund, RefundLine
 from apps.payments.models.reconciliation import ReconciliationBreak, ReconciliationRun
 from apps.payments.models.risk import RiskReview
+from apps.payments.models.store_credit import StoreCreditAccount, StoreCreditEntry
 from apps.payments.models.webhook import WebhookEvent
 
 __all__ = [
@@ -18,5 +19,7 @@ __all__ = [
     "RefundLine",
     "RiskReview",
     "SavedCard",
+    "StoreCreditAccount",
+    "StoreCreditEntry",
     "WebhookEvent",
 ]

@@ -36,6 +36,7 @@ class Payment(BaseModel):
         STRIPE = "stripe"
         PAYPAL = "paypal"
         MANUAL = "manual"
+        STORE_CREDIT = "store_credit"
 
     class ManualMethod(models.TextChoices):
         BANK_TRANSFER = "bank_transfer"

@@ -14,12 +14,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.common.errors import Conflict, PaymentRequired
-from apps.common.money import ZERO, to_minor
+from apps.common.money import ZERO, format_money, to_minor
 from apps.orders.models import Order
 from apps.payments.gateways.base import ProviderPayment, ProviderUnavailable
 from apps.payments.gateways.registry import gateway, vault
 from apps.payments.models import Payment
-from apps.payments.services import manual, settlement
+from apps.payments.services import manual, settlement, store_credit
 from apps.payments.services.asking import asking_provider
 
 
@@ -57,15 +57,21 @@ class Intent:
 def create_intent(*, order: Order, provider: str, manual_method: str = "") -> Intent:
     """The order's open payment at the provider, made when there is none.
 
-    Raises MethodUnavailable, NotPayable, PaymentMismatch or UpstreamFailed.
+    Raises MethodUnavailable, NotPayable, PaymentMismatch or UpstreamFailed. Store credit is spent by store_credit.pay.
     """
     require_method(provider, manual_method)
-    payment = _open_payment(order_id=order.pk, provider=provider)
+    payment, fits = _open_payment(order_id=order.pk, provider=provider)
+    if not fits and payment.provider_reference:
+        # It was begun before part of the order was paid otherwise: it makes room for one over the rest.
+        with asking_provider():
+            state = gateway(provider).cancel(payment.provider_reference)
+        settlement.settle(payment_id=payment.pk, state=state)
+        payment, _ = _open_payment(order_id=order.pk, provider=provider)
     state = open_at_provider(payment, order_number=order.number)
     if state.state in ("succeeded", "cancelled"):
         # It ended at the provider before we heard of it: the order is paid now, or takes another payment.
         settlement.settle(payment_id=payment.pk, state=state)
-        payment = _open_payment(order_id=order.pk, provider=provider)
+        payment, _ = _open_payment(order_id=order.pk, provider=provider)
         state = open_at_provider(payment, order_number=order.number)
     if provider == Payment.Provider.MANUAL:
         manual.begin(payment_id=payment.pk, method=manual_method)
@@ -170,15 +176,16 @@ def completed(payment: Payment) -> ProviderPayment:
 
 
 @transaction.atomic
-def _open_payment(*, order_id: UUID, provider: str) -> Payment:
+def _open_payment(*, order_id: UUID, provider: str) -> tuple[Payment, bool]:
+    """The open payment, made when there is none, and whether it asks for no more than is due."""
     order = Order.objects.lock().get(pk=order_id)
     if order.status != Order.Status.PENDING:
         raise NotPayable
     payments = list(Payment.objects.filter(order=order))
     # An open payment elsewhere may stay: it is given up once the order is covered, and a second success is refunded.
     payment = next((each for each in payments if each.status in Payment.OPEN and each.provider == provider), None)
+    due = order.total - sum((each.captured for each in payments), ZERO)
     if payment is None:
-        due = order.total - sum((each.captured for each in payments), ZERO)
         if due <= 0:
             raise NotPayable
         payment = Payment.objects.create(
@@ -188,7 +195,7 @@ def _open_payment(*, order_id: UUID, provider: str) -> Payment:
             currency=order.currency,
             next_check_at=timezone.now() + settlement.SHORTEST,
         )
-    return payment
+    return payment, payment.amount - payment.captured <= due
 
 
 def methods_for(order: Order | None) -> list[dict[str, Any]]:
@@ -203,6 +210,9 @@ def methods_for(order: Order | None) -> list[dict[str, Any]]:
             for method in settings.MANUAL_PAYMENT_METHODS
         ],
     }
+    if order is not None and (credit := store_credit.balance_for(order)):
+        name = f"Store credit ({format_money(credit, order.currency)})"
+        known["store_credit"] = [{"name": name, "publishable_key": "", "method": None}]
     return [{"provider": provider} | way for provider in settings.PAYMENT_GATEWAYS for way in known.get(provider, [])]
 
 

@@ -30,7 +30,11 @@ LONGEST_RUN = timedelta(hours=2)
 
 def providers() -> list[str]:
     """Whose books can be compared: money that comes by hand has no other book than ours."""
-    return [name for name in settings.PAYMENT_GATEWAYS if name != Payment.Provider.MANUAL]
+    return [
+        name
+        for name in settings.PAYMENT_GATEWAYS
+        if name not in (Payment.Provider.MANUAL, Payment.Provider.STORE_CREDIT)
+    ]
 
 
 @transaction.atomic

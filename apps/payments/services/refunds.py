@@ -25,7 +25,7 @@ from apps.orders.services.fulfilment import Wanted
 from apps.payments.gateways.base import ProviderRefund, ProviderRefused, ProviderUnavailable
 from apps.payments.gateways.registry import gateway
 from apps.payments.models import Payment, PaymentEvent, Refund, RefundLine
-from apps.payments.services import ledger
+from apps.payments.services import credit_ledger, ledger
 from apps.payments.services.locking import locked
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def request_refund(
     shares = [Part(each.item.pk, each.quantity, each.amount) for each in line_shares.take_refunded(order, lines)]
     if shares:
         amount = sum((each.amount for each in shares), ZERO)
-    wanted = payment.refundable if amount is None else amount
+    wanted = left_of(payment) if amount is None else amount
     refund = take_for_refund(payment=payment, amount=wanted, why=Why(reason), actor=actor)
     _write_lines(refund, shares)
     ledger.derive_payment_status(order)
@@ -90,8 +90,9 @@ def request_refund(
 
 def take_for_refund(*, payment: Payment, amount: Decimal, why: Why, actor: "User | None" = None) -> Refund:
     """Reserve an amount of a locked payment and note the refund, in the caller's transaction."""
-    if amount <= 0 or amount > payment.refundable:
-        raise ExceedsRefundable(extra={"refundable": money_json(payment.refundable, payment.currency)})
+    left = left_of(payment)
+    if amount <= 0 or amount > left:
+        raise ExceedsRefundable(extra={"refundable": money_json(left, payment.currency)})
     refund = Refund.objects.create(
         payment=payment,
         amount=amount,
@@ -108,14 +109,31 @@ def take_for_refund(*, payment: Payment, amount: Decimal, why: Why, actor: "User
     return refund
 
 
+def left_of(payment: Payment) -> Decimal:
+    """What may still go back of a payment whose order is locked. Credit that was given for returned goods is not given
+    a second time in money.
+    """
+    given = credit_ledger.given_for_returns(payment.order_id)
+    if not given:
+        return payment.refundable
+    sums = ledger.sums_of_order(payment.order)
+    left = sums.captured - sums.refunded - sums.charged_back - sums.disputed - given
+    return max(min(payment.refundable, left), ZERO)
+
+
+def _refundable_payments(order: Order) -> list[Payment]:
+    """The payments of a locked order that hold money, locked; store credit goes back last."""
+    rows = Payment.objects.lock().filter(order=order, captured__gt=F("refunded"))
+    return sorted(rows, key=lambda payment: payment.provider == Payment.Provider.STORE_CREDIT)
+
+
 def refund_order(order_id: UUID, *, reason: str) -> int:
     """Ask for all captured money of an order; returns how many refunds that makes. Repeatable."""
     order = Order.objects.lock().get(pk=order_id)
     made = 0
-    for payment in Payment.objects.lock().filter(order=order, captured__gt=F("refunded")):
-        if payment.refundable > ZERO:
-            why = Why(reason, Refund.Cause.ORDER_CANCELLED)
-            take_for_refund(payment=payment, amount=payment.refundable, why=why)
+    for payment in _refundable_payments(order):
+        if (left := left_of(payment)) > ZERO:
+            take_for_refund(payment=payment, amount=left, why=Why(reason, Refund.Cause.ORDER_CANCELLED))
             made += 1
     if made:
         ledger.derive_payment_status(order)
@@ -153,8 +171,8 @@ def _refund_parts(order: Order, amount: Decimal, parts: Sequence[Part], why: Why
     left = amount
     if not Refund.objects.filter(cause_id=why.cause_id).exists():
         open_parts = list(parts)
-        for payment in Payment.objects.lock().filter(order=order, captured__gt=F("refunded")):
-            part = min(left, payment.refundable)
+        for payment in _refundable_payments(order):
+            part = min(left, left_of(payment))
             if part > ZERO:
                 refund = take_for_refund(payment=payment, amount=part, why=why)
                 open_parts = _write_lines(refund, open_parts)
@@ -286,6 +304,8 @@ def conclude(refund_id: UUID, answer: ProviderRefund) -> None:
             line_shares.give_back_refunded(dict(refund.lines.values_list("item_id", "quantity")))
     refund.save()
     _book(payment, refund)
+    if payment.provider == Payment.Provider.STORE_CREDIT and refund.status == Refund.Status.SUCCEEDED:
+        _give_credit_back(order, refund)
     ledger.derive_payment_status(order)
     events.record(
         f"refund.{refund.status}", target=refund, data={"amount": str(refund.amount), "order_id": str(order.pk)}
@@ -298,6 +318,15 @@ def _book(payment: Payment, refund: Refund) -> None:
     reference = refund.provider_reference
     if not reference or not ledger.record(payment=payment, kind=kind, reference=reference, amount=refund.amount):
         ledger.recompute(payment)
+
+
+def _give_credit_back(order: Order, refund: Refund) -> None:
+    """The refund of a payment by store credit is credit again."""
+    if order.user_id is not None:
+        account = credit_ledger.account_of(user_id=order.user_id, currency=order.currency)
+        kind = credit_ledger.Kind.GIVEN_BACK
+        booking = credit_ledger.Booking(kind, refund.amount, f"refund:{refund.pk}", f"order {order.number}", order)
+        credit_ledger.book(account, booking)
 
 
 def _again(refund: Refund, why: str) -> None:

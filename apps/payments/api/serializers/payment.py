@@ -23,9 +23,13 @@ class CreateIntentBody(StrictSerializer):
         max_length=500, required=False, help_text="where the provider sends the shopper after authentication"
     )
 
+    amount = MoneyField(required=False, help_text="with provider `store_credit`: how much of it; default: all needed")
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "payment_method" in attrs and attrs["provider"] != Payment.Provider.STRIPE:
             raise serializers.ValidationError({"payment_method": ["Only Stripe keeps cards."]}, code="invalid")
+        if "amount" in attrs and attrs["provider"] != Payment.Provider.STORE_CREDIT:
+            raise serializers.ValidationError({"amount": ["Only store credit is spent in parts."]}, code="invalid")
         return attrs
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,8 +15,9 @@ from apps.common.api.pagination import PageQuery, numbered_page
 from apps.common.api.permissions import Anyone, SignedIn
 from apps.common.api.serializers import QuerySerializer
 from apps.common.api.views import ApiView, created
-from apps.common.errors import NotFound
+from apps.common.errors import Invalid, NotFound
 from apps.common.money import money_json
+from apps.orders.models import Order
 from apps.orders.services.access import find_order
 from apps.payments.api.serializers.payment import (
     ConfirmBody,
@@ -28,7 +30,7 @@ from apps.payments.api.serializers.payment import (
     present_row,
 )
 from apps.payments.models import Payment, SavedCard
-from apps.payments.services import cards, intents, manual
+from apps.payments.services import cards, intents, manual, store_credit
 from apps.payments.services.access import find_payment
 
 TAGS = ["Payments"]
@@ -71,7 +73,8 @@ class CreateIntent(ApiView):
         summary="Begin to pay an order",
         description="Opens the order's payment at the provider, or answers the one that is open. Complete it in the"
         " browser with `client_secret`, or on the server with /payments/confirm/. With `payment_method`, a card"
-        " that the customer keeps (/users/me/payment-methods/), it is paid at once.",
+        " that the customer keeps (/users/me/payment-methods/), it is paid at once. `store_credit` is"
+        " spent at once, all or an `amount`; what is left to pay takes another provider.",
         tags=TAGS,
         request=CreateIntentBody,
         responses={201: IntentOut},
@@ -85,6 +88,11 @@ class CreateIntent(ApiView):
                 {"order": ORDER, "provider": "manual", "method": "bank_transfer"},
                 request_only=True,
             ),
+            OpenApiExample(
+                "All the store credit that the order needs",
+                {"order": ORDER, "provider": "store_credit"},
+                request_only=True,
+            ),
         ],
     )
     @idempotent(
@@ -95,7 +103,7 @@ class CreateIntent(ApiView):
         token = request.headers.get("X-Order-Token")
         order = find_order(order_id=body["order"], user=request.user, order_token=token)
         card = _kept_card(request, body.get("payment_method"))
-        intent = intents.create_intent(order=order, provider=body["provider"], manual_method=body.get("method", ""))
+        intent = self._begin(order, body)
         payment = intent.payment
         if card is not None:
             payment = intents.confirm(
@@ -114,6 +122,19 @@ class CreateIntent(ApiView):
             "instructions": manual.instructions(payment) if payment.manual_method else None,
         }
         return created(answer, f"/api/v1/payments/{payment.id}/")
+
+    def _begin(self, order: Order, body: dict[str, Any]) -> intents.Intent:
+        if body["provider"] != Payment.Provider.STORE_CREDIT:
+            return intents.create_intent(order=order, provider=body["provider"], manual_method=body.get("method", ""))
+        if body["provider"] not in settings.PAYMENT_GATEWAYS:
+            raise intents.MethodUnavailable
+        amount = body.get("amount")
+        if amount is not None and amount.currency != order.currency:
+            raise Invalid.field("/amount/currency", "unsupported_currency", "The order is in another currency.")
+        payment = store_credit.pay(
+            order_id=order.pk, user=self.request.user, amount=None if amount is None else amount.amount
+        )
+        return intents.Intent(payment=payment, client_secret="")
 
 
 def _kept_card(request: Request, card_id: UUID | None) -> SavedCard | None:

@@ -1,7 +1,8 @@
 """`make run`: the whole shop in one terminal. `--reload` (`make dev`) restarts it when a source file changes.
 
 Needs nothing configured. What is configured is used instead of the embedded part: DATABASE_URL, CACHE_URL,
-CELERY_BROKER_URL, STRIPE_SECRET_KEY or STRIPE_API_BASE; PORT and STRIPE_STANDIN_PORT choose the ports.
+CELERY_BROKER_URL, STRIPE_SECRET_KEY or STRIPE_API_BASE, PAYPAL_CLIENT_ID or PAYPAL_API_BASE; PORT,
+STRIPE_STANDIN_PORT and PAYPAL_STANDIN_PORT choose the ports.
 """
 
 import argparse
@@ -33,6 +34,11 @@ READY_SECONDS = 90.0
 GREEN, RED, BOLD = 32, 31, 1
 DEMO_SECRET_KEY = "sk_test_tradepost_local"
 DEMO_WEBHOOK_SECRET = "whsec_tradepost_local"
+DEMO_PAYPAL = {
+    "PAYPAL_CLIENT_ID": "tradepost_local",
+    "PAYPAL_CLIENT_SECRET": "tradepost_local",
+    "PAYPAL_WEBHOOK_ID": "WHSTANDIN",
+}
 DEMO_ACCOUNTS = (
     ("admin@example.com", "Admin@123", "staff, may do everything"),
     ("alice@example.com", "Alice@123", "customer with past orders"),
@@ -51,6 +57,8 @@ class Plan:
     port: int
     standin_port: int
     standin: bool
+    paypal_port: int
+    paypal: bool
     environment: dict[str, str]
 
     @property
@@ -60,6 +68,10 @@ class Plan:
     @property
     def standin_url(self) -> str:
         return f"http://{HOST}:{self.standin_port}"
+
+    @property
+    def paypal_url(self) -> str:
+        return f"http://{HOST}:{self.paypal_port}"
 
 
 def read_port(name: str, default: int) -> int:
@@ -94,7 +106,19 @@ def read_plan() -> Plan:
             "STRIPE_SECRET_KEY": DEMO_SECRET_KEY,
             "STRIPE_WEBHOOK_SECRET": os.environ.get("STRIPE_WEBHOOK_SECRET") or DEMO_WEBHOOK_SECRET,
         }
-    return Plan(port=port, standin_port=standin_port, standin=standin, environment=environment)
+    paypal_port = read_port("PAYPAL_STANDIN_PORT", port + 2)
+    own_app = os.environ.get("PAYPAL_CLIENT_ID", "") not in ("", DEMO_PAYPAL["PAYPAL_CLIENT_ID"])
+    paypal = not own_app and not os.environ.get("PAYPAL_API_BASE")
+    if paypal:
+        environment |= DEMO_PAYPAL | {"PAYPAL_API_BASE": f"http://{HOST}:{paypal_port}"}
+    return Plan(
+        port=port,
+        standin_port=standin_port,
+        standin=standin,
+        paypal_port=paypal_port,
+        paypal=paypal,
+        environment=environment,
+    )
 
 
 def another_port(port: int) -> int:
@@ -178,6 +202,12 @@ def standin_command(plan: Plan) -> list[str]:
     return [*command, "--secret-key", plan.environment["STRIPE_SECRET_KEY"]]
 
 
+def paypal_command(plan: Plan) -> list[str]:
+    command = python("-m", "scripts.standin.paypal", "--port", str(plan.paypal_port))
+    command += ["--state", str(LOCAL / "paypal.json"), "--webhook-id", plan.environment["PAYPAL_WEBHOOK_ID"]]
+    return [*command, "--webhook-url", f"{plan.url}/api/v1/payments/paypal/webhook/"]
+
+
 def start_shop(supervisor: Supervisor) -> list[Child]:
     """Web, worker and beat: what runs our own code."""
     return [start_web(supervisor), *start_jobs(supervisor)]
@@ -223,6 +253,7 @@ class Readiness:
 
 def summary(plan: Plan, seconds: float) -> str:
     stripe = f"local stand-in on {plan.standin_url}" if plan.standin else "your own account"
+    paypal = f"local stand-in on {plan.paypal_url}" if plan.paypal else "your own account"
     port = "" if plan.port == 8000 else f"PORT={plan.port} "
     lines = [
         f"Tradepost is ready ({seconds:.1f} s). Ctrl-C stops it.",
@@ -232,6 +263,7 @@ def summary(plan: Plan, seconds: float) -> str:
         f"Admin     {plan.url}/admin/",
         f"Health    {plan.url}/healthz",
         f"Stripe    {stripe}",
+        f"PayPal    {paypal}",
         "Mail      .local/mail (read it: make mail)",
         "",
         *(f"{email:<19} {password:<11} {what}" for email, password, what in DEMO_ACCOUNTS),
@@ -277,6 +309,8 @@ def run(supervisor: Supervisor, plan: Plan, *, reload: bool) -> NoReturn:
     first = start_services(plan)
     # Quiet until the demo data's past payments are in: ninety calls that nobody needs to read.
     stripe = supervisor.start("stripe", standin_command(plan), quiet=True) if plan.standin else None
+    if plan.paypal:
+        supervisor.start("paypal", paypal_command(plan))
     # Loading the code is most of a start: the web process does it beside the set-up. The first time there is a shop
     # to fill, and who waits for /ready must not meet it empty.
     web = None if first else start_web(supervisor)
@@ -323,6 +357,8 @@ def main() -> int:
             require_free(plan.port, "PORT")
             if plan.standin:
                 require_free(plan.standin_port, "STRIPE_STANDIN_PORT")
+            if plan.paypal:
+                require_free(plan.paypal_port, "PAYPAL_STANDIN_PORT")
             return supervise(plan, reload=options.reload)
     except RunError as problem:
         print(coloured(str(problem), RED), file=sys.stderr)

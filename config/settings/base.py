@@ -317,6 +317,9 @@ RISK_EXPRESS_METHODS: list[str] = env.list("RISK_EXPRESS_METHODS", default=["exp
 RISK_DISPOSABLE_DOMAINS: list[str] = env.list("RISK_DISPOSABLE_DOMAINS", default=[])
 MANUAL_PAYMENT_METHODS = env.list("MANUAL_PAYMENT_METHODS", default=["bank_transfer", "cash_on_delivery"])
 BANK_TRANSFER_INSTRUCTIONS = env.str("BANK_TRANSFER_INSTRUCTIONS", default="Transfer the amount to the shop's account.")
+# Where these may be used; empty: everywhere.
+BANK_TRANSFER_CURRENCIES: list[str] = env.list("BANK_TRANSFER_CURRENCIES", default=[])
+CASH_ON_DELIVERY_COUNTRIES: list[str] = env.list("CASH_ON_DELIVERY_COUNTRIES", default=[])
 BANK_TRANSFER_DAYS = env.int("BANK_TRANSFER_DAYS", default=7)
 CASH_ON_DELIVERY_CONFIRMS = env.bool("CASH_ON_DELIVERY_CONFIRMS", default=True)
 

@@ -1,7 +1,7 @@
 """A local server that answers like PayPal's REST API: orders, captures, refunds, webhooks and their verification.
 
-In memory only. `PayPal-Request-Id`s are remembered as at PayPal; faults and webhooks are ordered by `/_control/...`
-with the same words as at the Stripe stand-in. No money moves.
+In memory, or kept in a file. `PayPal-Request-Id`s are remembered as at PayPal; faults and webhooks are ordered by
+`/_control/...` with the same words as at the Stripe stand-in. No money moves.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -46,11 +47,14 @@ class Refusal(Exception):  # noqa: N818
 class PayPal:
     """Everything that one running stand-in knows, under one lock."""
 
-    def __init__(self, webhook_url: str | None, webhook_id: str) -> None:
+    def __init__(self, webhook_url: str | None, webhook_id: str, state: Path | None = None) -> None:
         self.lock = threading.RLock()
+        self.state = state
         self.webhook_url, self.webhook_id, self.base = webhook_url, webhook_id, ""
         self.faults = Faults()
         self.reset()
+        if state is not None and state.exists():
+            self._load(json.loads(state.read_bytes()))
 
     def reset(self) -> None:
         """Forget all objects, keys and faults."""
@@ -75,7 +79,24 @@ class PayPal:
                 return refusal.status, refusal.body
             if key:
                 self.keys[key] = answer
+            if method == "POST":
+                self.save()
             return answer
+
+    def save(self) -> None:
+        """Write the state file, if there is to be one, so that a restart forgets nothing."""
+        if self.state is not None:
+            fresh = self.state.with_name(self.state.name + ".new")
+            fresh.write_text(json.dumps({"orders": self.orders, "keys": self.keys, "sent": sorted(self.sent)}))
+            fresh.replace(self.state)
+
+    def _load(self, kept: Obj) -> None:
+        self.orders, self.sent = kept["orders"], set(kept["sent"])
+        self.keys = {key: (status, answer) for key, (status, answer) in kept["keys"].items()}
+        for order in self.orders.values():
+            payments = order["purchase_units"][0].get("payments") or {}
+            self.captures |= {row["id"]: row for row in payments.get("captures") or []}
+            self.refunds |= {row["id"]: row for row in payments.get("refunds") or []}
 
     def _work(self, method: str, parts: list[str], body: Obj) -> tuple[int, Obj]:
         if method == "GET" and len(parts) == 4:
@@ -115,6 +136,7 @@ class PayPal:
             if order["status"] == "PAYER_ACTION_REQUIRED":
                 order["status"] = "APPROVED"
                 self._emit("CHECKOUT.ORDER.APPROVED", order)
+                self.save()
             return order
 
     def _capture(self, order: Obj) -> Obj:
@@ -163,7 +185,9 @@ class PayPal:
     def signed(self) -> dict[str, str]:
         """The headers of a delivery that the verification call will recognise."""
         signature = new_id()
-        self.sent.add(signature)
+        with self.lock:
+            self.sent.add(signature)
+            self.save()
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         return SENT | {
             "PAYPAL-TRANSMISSION-ID": new_id(),
@@ -283,8 +307,9 @@ class PayPalStandin:
         *,
         webhook_url: str | None = None,
         webhook_id: str = "WHSTANDIN",
+        state: Path | None = None,
     ) -> None:
-        self.shop = PayPal(webhook_url, webhook_id)
+        self.shop = PayPal(webhook_url, webhook_id, state)
         self._server = Server((host, port), self.shop)
         self.url = self.shop.base = f"http://{host}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -304,12 +329,15 @@ def main(wait: Callable[[threading.Event], object] = threading.Event.wait) -> in
     parser.add_argument("--port", type=int, default=8002)
     parser.add_argument("--webhook-url")
     parser.add_argument("--webhook-id", default="WHSTANDIN")
+    parser.add_argument("--state", type=Path, help="file that survives a restart (default: memory only)")
     options = parser.parse_args()
     stopped = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stopped.set())
     try:
-        standin = PayPalStandin(port=options.port, webhook_url=options.webhook_url, webhook_id=options.webhook_id)
+        standin = PayPalStandin(
+            port=options.port, webhook_url=options.webhook_url, webhook_id=options.webhook_id, state=options.state
+        )
     except OSError as error:
         print(f"cannot listen on port {options.port}: {error}", file=sys.stderr)
         return 1

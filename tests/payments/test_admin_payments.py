@@ -1,5 +1,6 @@
 """Payments in the admin: to be read; money moves by the API's own services."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -29,8 +30,8 @@ def admin_with(*permissions: str, **fields: Any) -> Client:
     return client
 
 
-def act(client: Client, action: str, payment: Payment) -> str:
-    body = {"action": action, "_selected_action": [str(payment.pk)]}
+def act(client: Client, action: str, payment: Payment, **typed: str) -> str:
+    body = {"action": action, "_selected_action": [str(payment.pk)]} | typed
     return client.post(LIST, body, follow=True).content.decode()
 
 
@@ -116,3 +117,51 @@ def test_lists_open_and_nothing_can_be_added_by_hand(model):
     assert boss.post(f"{LIST}{payment.pk}/change/", {"captured": "0"}).status_code == 403
     assert boss.post(f"{LIST}{payment.pk}/delete/", {"post": "yes"}).status_code == 403
     assert Payment.objects.get().captured == payment.captured
+
+
+def held() -> Payment:
+    client, order = order_to_pay()
+    confirm(client, intent_for(client, order)["id"])
+    return Payment.objects.get(order=order)
+
+
+def test_staff_capture_a_part_void_and_refund_an_amount(stripe, settings):
+    settings.PAYMENT_CAPTURE = "manual"
+    staff = admin_with("view_payment", "change_payment", "add_refund")
+    payment, other = held(), held()
+    assert "more than what the bank holds" in act(staff, "capture", payment, amount="60")
+    for wrong in ("-1", "0"):
+        assert "Amount:" in act(staff, "capture", payment, amount=wrong)
+    for unreadable in ("x", "1.00001", "NaN"):
+        assert "were taken" not in act(staff, "capture", payment, amount=unreadable)
+    assert "$20.00 were taken" in act(staff, "capture", payment, amount="20")
+    assert "No money is held" in act(staff, "capture", payment)
+    assert "lets go of the money" in act(staff, "void", other, text="Sold out")
+    assert "$5.50 go back" in act(staff, "refund_amount", payment, amount="5.50", text="Scratched")
+    payment.refresh_from_db()
+    other.refresh_from_db()
+    assert (payment.status, payment.captured, payment.refunded) == ("succeeded", 20, Decimal("5.50"))
+    assert (other.status, other.order.hold_reason) == ("cancelled", "Sold out")
+    assert Refund.objects.get().reason == "Scratched"
+
+
+def test_staff_note_money_that_came_by_hand(stripe):
+    client, order = order_to_pay()
+    body = {"order": str(order.pk), "provider": "manual", "method": "bank_transfer"}
+    client.post("/payments/create-intent/", body)
+    payment = Payment.objects.get()
+    staff = admin_with("view_payment", "change_payment")
+    assert "Give the reference" in act(staff, "mark_paid", payment, amount="5")
+    assert "$5.00 are noted" in act(staff, "mark_paid", payment, amount="5", text="STMT-1")
+    assert "$59.88 are noted" in act(staff, "mark_paid", payment, text="STMT-2")
+    order.refresh_from_db()
+    assert (order.status, order.payment_status) == ("confirmed", "paid")
+
+
+def test_who_may_only_look_takes_and_lets_go_of_nothing(stripe, settings):
+    settings.PAYMENT_CAPTURE = "manual"
+    payment = held()
+    for action in ("capture", "void", "mark_paid", "refund_amount"):
+        act(admin_with("view_payment"), action, payment, amount="1", text="x")
+    payment.refresh_from_db()
+    assert (payment.status, payment.captured, payment.capture_requested) == ("authorised", 0, None)

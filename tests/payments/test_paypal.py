@@ -98,21 +98,48 @@ def test_the_webhook_captures_when_the_buyer_never_comes_back(paypal):
 
 def test_a_message_that_paypal_did_not_send_is_refused(paypal, settings):
     event = {"id": "WH-1", "event_type": "PAYMENT.CAPTURE.COMPLETED", "resource": {}}
-    forged = paypal.shop.signed() | {"PAYPAL-TRANSMISSION-SIG": "forged"}
-    assert code(send(event, forged)) == (400, "signature_invalid")
     assert code(send(event, {})) == (400, "signature_invalid")
-    settings.PAYPAL_WEBHOOK_ID = "OTHER"
+    settings.PAYPAL_WEBHOOK_ID = ""
     assert code(send(event, paypal.shop.signed())) == (400, "signature_invalid")
+    settings.PAYPAL_WEBHOOK_ID = "WHSTANDIN"
     settings.PAYMENT_GATEWAYS = {"stripe": settings.PAYMENT_GATEWAYS["stripe"]}
     assert code(send(event, paypal.shop.signed())) == (400, "signature_invalid")
     assert WebhookEvent.objects.count() == 0
 
 
-def test_a_message_that_cannot_be_verified_now_is_to_be_sent_again(paypal):
-    fault(paypal, "/v1/notifications/*", kind="status", status=500, times=3)
-    event = {"id": "WH-1", "event_type": "PAYMENT.CAPTURE.COMPLETED", "resource": {}}
-    assert send(event, paypal.shop.signed()).status_code == 503
-    assert WebhookEvent.objects.count() == 0
+def test_a_forged_message_is_stored_but_nothing_is_done_about_it_and_the_true_one_still_counts(paypal):
+    _, order, payment, _ = begun()
+    paypal.shop.approve(payment.provider_reference)
+    [event] = paypal.shop.events
+    forged = paypal.shop.signed() | {"PAYPAL-TRANSMISSION-SIG": "forged"}
+    assert send(event, forged).status_code == 200
+    assert send(event | {"resource": {"id": "OTHER"}}, forged).status_code == 200
+    process_pending_payments()
+    assert list(WebhookEvent.objects.values_list("status", "last_error")) == [("rejected", "signature_invalid")] * 2
+    assert (state(order), len(paypal.shop.captures)) == (("pending", "unpaid"), 0)
+    assert send(event, paypal.shop.signed()).status_code == 200
+    process_pending_payments()
+    assert (state(order), len(paypal.shop.captures)) == (("confirmed", "paid"), 1)
+    assert sorted(WebhookEvent.objects.values_list("status", flat=True)) == ["processed", "rejected"]
+    send(event, forged)
+    assert sorted(WebhookEvent.objects.values_list("status", flat=True)) == ["processed", "rejected"]
+
+
+def test_a_message_is_answered_without_asking_paypal_and_verified_when_paypal_answers(paypal, settings):
+    _, order, payment, _ = begun()
+    paypal.shop.approve(payment.provider_reference)
+    [event] = paypal.shop.events
+    settings.PAYPAL_API_BASE = "http://127.0.0.1:1"
+    assert send(event, paypal.shop.signed()).status_code == 200
+    process_pending_payments()
+    row = WebhookEvent.objects.get()
+    assert (row.status, row.attempts, row.last_error) == ("received", 1, "ProviderUnavailable: ConnectionError")
+    settings.PAYPAL_API_BASE = paypal.url
+    WebhookEvent.objects.update(next_attempt_at=timezone.now())
+    close_circuits()
+    process_pending_payments()
+    row.refresh_from_db()
+    assert (row.status, row.proof, state(order)) == ("processed", {}, ("confirmed", "paid"))
 
 
 @pytest.mark.parametrize(

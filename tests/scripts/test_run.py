@@ -11,12 +11,13 @@ from scripts import run
 from scripts.supervisor import ChildError, Supervisor
 
 SERVICE_VARIABLES = ("DATABASE_URL", "CACHE_URL", "CELERY_BROKER_URL", "PORT", "STRIPE_STANDIN_PORT")
+PAYPAL_VARIABLES = ("PAYPAL_CLIENT_ID", "PAYPAL_API_BASE", "PAYPAL_STANDIN_PORT")
 STRIPE_VARIABLES = ("STRIPE_SECRET_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET", "PUBLIC_URL")
 
 
 @pytest.fixture(autouse=True)
 def bare_machine(monkeypatch, tmp_path):
-    for name in (*SERVICE_VARIABLES, *STRIPE_VARIABLES):
+    for name in (*SERVICE_VARIABLES, *STRIPE_VARIABLES, *PAYPAL_VARIABLES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(run, "PROJECT", tmp_path)
     monkeypatch.setattr(run, "LOCAL", tmp_path / ".local")
@@ -180,3 +181,16 @@ def test_the_summary_names_what_a_newcomer_needs():
         assert email in text
         assert password in text
     assert len({len(line) for line in text.splitlines()}) == 1
+
+
+def test_paypal_has_a_stand_in_beside_stripes_unless_an_app_of_ones_own_is_configured(monkeypatch):
+    plan = run.read_plan()
+    assert (plan.paypal, plan.paypal_url) == (True, "http://127.0.0.1:8002")
+    assert plan.environment["PAYPAL_API_BASE"] == "http://127.0.0.1:8002"
+    assert plan.environment["PAYPAL_CLIENT_ID"] == "tradepost_local"
+    assert "/api/v1/payments/paypal/webhook/" in run.paypal_command(plan)[-1]
+    monkeypatch.setenv("PAYPAL_STANDIN_PORT", "7002")
+    assert run.read_plan().paypal_url == "http://127.0.0.1:7002"
+    monkeypatch.setenv("PAYPAL_CLIENT_ID", "mine")
+    plan = run.read_plan()
+    assert (plan.paypal, "PAYPAL_API_BASE" in plan.environment) == (False, False)

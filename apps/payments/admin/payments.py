@@ -1,8 +1,13 @@
 """Staff screens of payments: to be read; money moves by actions that call the services."""
 
+import re
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -11,12 +16,24 @@ from apps.common.admin import ReadOnlyAdmin, ReadOnlyInline, money_column
 from apps.common.errors import Problem
 from apps.common.money import format_money
 from apps.payments.models import Dispute, DisputeEvidence, Payment, PaymentEvent, Refund, RefundLine, WebhookEvent
-from apps.payments.services import refunds, sweep, webhooks
+from apps.payments.services import captures, manual, refunds, sweep, webhooks
 
+REFERENCE = re.compile(r"[\x21-\x7e][\x20-\x7e]*")
 _REFUNDED = money_column("amount", currency="payment.currency")
 _AMOUNTS = [money_column(name) for name in ("amount", "captured", "refunded")]
 _SUMS = ("amount", "authorised", "captured", "refunded", "refund_pending", "disputed", "charged_back")
 _ALL_AMOUNTS = [money_column(name) for name in _SUMS]
+
+
+class MoneyForm(ActionForm):
+    """Asked for with every action on payments."""
+
+    amount = forms.DecimalField(required=False, max_digits=18, decimal_places=4, label="amount (empty: all)")
+    text = forms.CharField(max_length=100, required=False, label="reason, or reference of the money")
+
+
+def _text(request: HttpRequest) -> str:
+    return request.POST.get("text", "").strip()[:100]
 
 
 class RefundInline(ReadOnlyInline):
@@ -43,7 +60,8 @@ class PaymentAdmin(ReadOnlyAdmin):
     inlines = [PaymentEventInline, RefundInline]
     readonly_fields = _ALL_AMOUNTS
     exclude = _SUMS
-    actions = ["refund_in_full", "ask_provider"]
+    action_form = MoneyForm
+    actions = ["refund_in_full", "refund_amount", "capture", "void", "mark_paid", "ask_provider"]
 
     def has_refund_permission(self, request: HttpRequest) -> bool:
         """Refunding takes the same permission as through the API."""
@@ -51,13 +69,65 @@ class PaymentAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Refund all that is left", permissions=["refund"])
     def refund_in_full(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
-        actor: Any = request.user
+        self._refund(request, queryset, amount=None)
+
+    @admin.action(description="Refund the amount", permissions=["refund"])
+    def refund_amount(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
+        self._with_amount(request, queryset, self._refund)
+
+    def _refund(self, request: HttpRequest, queryset: QuerySet[Payment], *, amount: Decimal | None) -> None:
+        def give_back(**how: Any) -> str:
+            refund = refunds.request_refund(**how)
+            return f"{format_money(refund.amount, refund.payment.currency)} go back."
+
+        self._each(request, queryset, give_back, amount=amount, reason=_text(request) or "by staff")
+
+    @admin.action(description="Capture: the amount, or all that is held", permissions=["check"])
+    def capture(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
+        def take(**how: Any) -> str:
+            payment = captures.capture(**how)
+            return f"{format_money(payment.captured, payment.currency)} were taken."
+
+        self._with_amount(request, queryset, lambda *_, amount: self._each(request, queryset, take, amount=amount))
+
+    @admin.action(description="Void: let go of what is held", permissions=["check"])
+    def void(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
+        def let_go(**how: Any) -> str:
+            return f"{captures.void(**how).order.number}: the bank lets go of the money."
+
+        self._each(request, queryset, let_go, reason=_text(request))
+
+    @admin.action(description="Mark paid: the amount, or all that is due, by the reference", permissions=["check"])
+    def mark_paid(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
+        reference = _text(request)
+        if not REFERENCE.fullmatch(reference):
+            self.message_user(request, "Give the reference of the statement or receipt.", messages.WARNING)
+            return
+
+        def note(**how: Any) -> str:
+            payment = manual.mark_paid(**how)
+            return f"{payment.order.number}: {format_money(payment.captured, payment.currency)} are noted."
+
+        self._with_amount(
+            request,
+            queryset,
+            lambda *_, amount: self._each(request, queryset, note, amount=amount, reference=reference),
+        )
+
+    def _with_amount(self, request: HttpRequest, queryset: QuerySet[Payment], act: Callable[..., None]) -> None:
+        """Do it with the amount that was typed in, checked; none where none was."""
+        field = forms.DecimalField(min_value=Decimal("0.0001"), max_digits=18, decimal_places=4, required=False)
+        try:
+            amount = field.clean(request.POST.get("amount", ""))
+        except forms.ValidationError as error:
+            self.message_user(request, f"Amount: {' '.join(error.messages)}", messages.WARNING)
+            return
+        act(request, queryset, amount=amount)
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Payment], act: Callable[..., str], **how: Any) -> None:
         for payment in queryset.order_by("pk"):
             try:
-                refund = refunds.request_refund(payment_id=payment.pk, reason="by staff", actor=actor)
-                self.message_user(
-                    request, f"{format_money(refund.amount, payment.currency)} go back.", messages.SUCCESS
-                )
+                self.message_user(request, act(payment_id=payment.pk, actor=request.user, **how), messages.SUCCESS)
             except Problem as refusal:
                 self.message_user(request, f"{payment}: {refusal.detail}", messages.WARNING)
 

@@ -92,11 +92,13 @@ class Page(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """A verified message of the provider."""
+    """A message of the provider: verified, or with what its verification takes."""
 
     id: str
     type: str
     payload: dict[str, Any]
+    # What the provider has to be shown to say whether the message is its own; empty when that is known.
+    proof: Mapping[str, str] = field(default_factory=dict)
 
 
 class ProviderUnavailable(Exception):  # noqa: N818 - a state, like its siblings
@@ -159,7 +161,13 @@ class Gateway(Protocol):
         """A refund as it stands now; some take the bank days."""
 
     def read_event(self, *, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
-        """Verify a message on its raw bytes; its payload comes without secrets. Raises SignatureInvalid."""
+        """Read a message from its raw bytes, verified when that takes no network; its payload comes without secrets.
+
+        Raises SignatureInvalid.
+        """
+
+    def verify_event(self, payload: Mapping[str, Any], proof: Mapping[str, str]) -> None:
+        """Ask the provider whether a message is its own. Raises SignatureInvalid."""
 
     def payment_of_event(self, payload: Mapping[str, Any]) -> str | None:
         """Reference of the payment an event is about; None when it is about something else."""

@@ -21,6 +21,7 @@ _CALLS = frozenset(
         *("list_charges", "list_refunds", "list_disputes"),
         *("create_customer", "delete_customer", "create_setup", "confirm_setup", "list_cards", "detach_card"),
         "assign_customer",
+        "verify_event",
     }
 )
 

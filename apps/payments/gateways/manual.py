@@ -73,6 +73,9 @@ class ManualGateway:
     def read_event(self, *, body: bytes, headers: Mapping[str, str]) -> NoReturn:
         raise SignatureInvalid
 
+    def verify_event(self, payload: Mapping[str, Any], proof: Mapping[str, str]) -> None:
+        """There are no messages."""
+
     def payment_of_event(self, payload: Mapping[str, Any]) -> str | None:
         return None
 

@@ -9,18 +9,25 @@ from apps.common.models import BaseModel
 
 
 class WebhookEvent(BaseModel):
-    """A verified provider event. Unique by the provider's own id, so a repeated delivery adds nothing."""
+    """A provider event, verified before it is stored or before it is applied.
+
+    Unique by the provider's own id, so a repeated delivery adds nothing.
+    """
 
     class Status(models.TextChoices):
         RECEIVED = "received"
         PROCESSED = "processed"
         IGNORED = "ignored"
         DEAD = "dead"
+        REJECTED = "rejected"
 
     provider = models.CharField(max_length=12)
     provider_event_id = models.CharField(max_length=120)
     type = models.CharField(max_length=80)
     payload = models.JSONField()
+    proof = models.JSONField(
+        default=dict, blank=True, help_text="what its provider is shown to verify it; empty: it is verified"
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RECEIVED)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField()

@@ -5,7 +5,6 @@ and gets the same payment.
 """
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -14,23 +13,18 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.common.errors import Conflict, PaymentRequired
-from apps.common.money import ZERO, format_money, to_minor
+from apps.common.money import ZERO, to_minor
 from apps.orders.models import Order
 from apps.payments.gateways.base import ProviderPayment, ProviderUnavailable
 from apps.payments.gateways.registry import gateway, vault
 from apps.payments.models import Payment
-from apps.payments.services import manual, settlement, store_credit
+from apps.payments.services import manual, methods, settlement
 from apps.payments.services.asking import asking_provider
 
 
 class NotPayable(Conflict):
     code = "invalid_transition"
     detail = "This order is not waiting for a payment."
-
-
-class MethodUnavailable(Conflict):
-    code = "payment_method_unavailable"
-    detail = "The shop does not take this way to pay."
 
 
 class PaymentDeclined(PaymentRequired):
@@ -59,7 +53,7 @@ def create_intent(*, order: Order, provider: str, manual_method: str = "") -> In
 
     Raises MethodUnavailable, NotPayable, PaymentMismatch or UpstreamFailed. Store credit is spent by store_credit.pay.
     """
-    require_method(provider, manual_method)
+    methods.require(order, provider=provider, method=manual_method)
     payment, fits = _open_payment(order_id=order.pk, provider=provider)
     if not fits and payment.provider_reference:
         # It was begun before part of the order was paid otherwise: it makes room for one over the rest.
@@ -196,28 +190,3 @@ def _open_payment(*, order_id: UUID, provider: str) -> tuple[Payment, bool]:
             next_check_at=timezone.now() + settlement.SHORTEST,
         )
     return payment, payment.amount - payment.captured <= due
-
-
-def methods_for(order: Order | None) -> list[dict[str, Any]]:
-    """Ways to pay: what a client needs to start each of them."""
-    if order is not None and order.status != Order.Status.PENDING:
-        return []
-    known: dict[str, list[dict[str, Any]]] = {
-        "paypal": [{"name": "PayPal", "publishable_key": settings.PAYPAL_CLIENT_ID, "method": None}],
-        "stripe": [{"name": "Card", "publishable_key": settings.STRIPE_PUBLISHABLE_KEY, "method": None}],
-        "manual": [
-            {"name": Payment.ManualMethod(method).label, "publishable_key": "", "method": method}
-            for method in settings.MANUAL_PAYMENT_METHODS
-        ],
-    }
-    if order is not None and (credit := store_credit.balance_for(order)):
-        name = f"Store credit ({format_money(credit, order.currency)})"
-        known["store_credit"] = [{"name": name, "publishable_key": "", "method": None}]
-    return [{"provider": provider} | way for provider in settings.PAYMENT_GATEWAYS for way in known.get(provider, [])]
-
-
-def require_method(provider: str, manual_method: str) -> None:
-    """Raises MethodUnavailable unless the shop takes this way to pay."""
-    wanted = manual_method if provider == Payment.Provider.MANUAL else None
-    if not any((way["provider"], way["method"]) == (provider, wanted) for way in methods_for(None)):
-        raise MethodUnavailable

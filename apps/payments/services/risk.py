@@ -43,13 +43,14 @@ def is_on() -> bool:
 def assess(order_id: UUID) -> RiskReview | None:
     """Score an order, once, and accept it, hold it for staff or cancel it, by the thresholds.
 
-    None for an order that nothing but cash, or a bank transfer that staff have seen, has paid.
+    None for an order that nothing but cash, store credit, or a bank transfer that staff have seen, has paid.
     """
     order = Order.objects.lock().get(pk=order_id)
     known = RiskReview.objects.filter(order=order).first()
     if known is not None:
         return known
-    promised = Payment.objects.filter(order=order, authorised__gt=ZERO).exclude(provider=Payment.Provider.MANUAL)
+    own = (Payment.Provider.MANUAL, Payment.Provider.STORE_CREDIT)
+    promised = Payment.objects.filter(order=order, authorised__gt=ZERO).exclude(provider__in=own)
     payment = promised.order_by("-id").first()
     if payment is None:
         return None

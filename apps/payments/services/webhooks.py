@@ -1,4 +1,4 @@
-"""What providers tell us: verified, stored, answered at once; applied by a worker, once.
+"""What providers tell us: stored, answered at once, applied by a worker; verified first, at the latest by the worker.
 
 An event is only a hint that something about a payment changed. The worker asks the provider how the payment stands, so
 late, repeated, reversed and stale events all end in the same state.
@@ -11,14 +11,14 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.common import events, nudge
 from apps.common.context import current_request_id, request_context
-from apps.common.errors import Invalid, NotFound, Unavailable
+from apps.common.errors import Invalid, NotFound
 from apps.common.models import new_id
-from apps.payments.gateways.base import ProviderUnavailable, SignatureInvalid
+from apps.payments.gateways.base import SignatureInvalid
 from apps.payments.gateways.registry import gateway, vault
 from apps.payments.models import Payment, WebhookEvent
 from apps.payments.services import cards, disputes, intents, refunds, settlement
@@ -37,8 +37,9 @@ class BadSignature(Invalid):
 
 
 def receive(*, provider: str, body: bytes, headers: Mapping[str, str]) -> bool:
-    """Verify and store an event; returns whether it is new. Raises BadSignature, or Unavailable when the provider, who
-    has to be asked, gives no answer. One statement.
+    """Store an event; returns whether it is new. Raises BadSignature. One statement, no network.
+
+    A message that only its provider can verify is believed when a worker has asked (`_apply`).
     """
     if provider not in settings.PAYMENT_GATEWAYS:
         raise BadSignature
@@ -46,21 +47,30 @@ def receive(*, provider: str, body: bytes, headers: Mapping[str, str]) -> bool:
         event = gateway(provider).read_event(body=body, headers=headers)
     except SignatureInvalid:
         raise BadSignature from None
-    except ProviderUnavailable as error:
-        raise Unavailable from error
     row = WebhookEvent(
         id=new_id(),
         provider=provider,
         provider_event_id=event.id[:120],
         type=event.type[:80],
         payload=event.payload,
+        proof=dict(event.proof),
         next_attempt_at=timezone.now(),
         request_id=current_request_id(),
     )
     with transaction.atomic():
         stored = WebhookEvent.objects.bulk_create([row], ignore_conflicts=True)
+        if event.proof:
+            _take_newer_proof(row)
         transaction.on_commit(lambda: nudge.send("process_webhook_event", event.id, provider), robust=True)
     return bool(stored)
+
+
+def _take_newer_proof(row: WebhookEvent) -> None:
+    """The same message with another signature: whoever sent it first need not have been the provider."""
+    doubted = WebhookEvent.objects.filter(provider=row.provider, provider_event_id=row.provider_event_id)
+    doubted.filter(status__in=(Status.RECEIVED, Status.REJECTED)).exclude(Q(pk=row.pk) | Q(proof={})).update(
+        proof=row.proof, status=Status.RECEIVED, next_attempt_at=row.next_attempt_at
+    )
 
 
 def process(*, provider: str, provider_event_id: str) -> str:
@@ -74,11 +84,22 @@ def process(*, provider: str, provider_event_id: str) -> str:
         return event.status if event else Status.IGNORED
     with request_context(event.request_id):
         try:
-            status = _apply(event)
+            status = _apply(event) if _verified(event) else _reject(event)
         except Exception as error:
             # Whatever it is, the event stays due and in the end becomes a dead letter that staff see.
             status = _postpone(event, error)
     return status
+
+
+def _verified(event: WebhookEvent) -> bool:
+    """Whether a message is its provider's own, who is asked when that is not known yet."""
+    if event.proof:
+        try:
+            gateway(event.provider).verify_event(event.payload, event.proof)
+        except SignatureInvalid:
+            return False
+        WebhookEvent.objects.filter(pk=event.pk).update(proof={})
+    return True
 
 
 def _apply(event: WebhookEvent) -> str:
@@ -114,6 +135,12 @@ def _note(event: WebhookEvent, status: str) -> str:
         status=status, processed_at=timezone.now(), last_error=event.last_error
     )
     return status
+
+
+def _reject(event: WebhookEvent) -> str:
+    log.warning("webhook_rejected", event_id=event.provider_event_id)
+    event.last_error = BadSignature.code
+    return _note(event, Status.REJECTED)
 
 
 def _postpone(event: WebhookEvent, error: Exception) -> str:

@@ -30,7 +30,7 @@ from apps.payments.api.serializers.payment import (
     present_row,
 )
 from apps.payments.models import Payment, SavedCard
-from apps.payments.services import cards, intents, manual, store_credit
+from apps.payments.services import cards, intents, manual, methods, store_credit
 from apps.payments.services.access import find_payment
 
 TAGS = ["Payments"]
@@ -38,7 +38,13 @@ ORDER = "0199f3a2-7c1e-7d3a-9a55-6f1c2d3e4f50"
 
 
 class MethodsQuery(QuerySerializer):
-    order = serializers.UUIDField(required=False, help_text="what this order may use")
+    order = serializers.UUIDField(required=False, help_text="What this order may use.")
+    currency = serializers.RegexField(
+        r"^[A-Z]{3}$", max_length=3, required=False, help_text="What a cart in this currency may use."
+    )
+    country = serializers.RegexField(
+        r"^[A-Z]{2}$", max_length=2, required=False, help_text="What a cart may use whose goods go to this country."
+    )
 
 
 class PaymentMethods(ApiView):
@@ -50,16 +56,17 @@ class PaymentMethods(ApiView):
     @extend_schema(
         operation_id="payments_methods",
         summary="Ways to pay",
-        description="What the shop, or a given order, may be paid with.",
+        description="What the shop, a given order, or a cart in a currency and for a country may be paid with.",
         tags=TAGS,
         responses=MethodsOut,
     )
     def get(self, request: Request) -> Response:
-        order = None
         if "order" in self.query:
             token = request.headers.get("X-Order-Token")
             order = find_order(order_id=self.query["order"], user=request.user, order_token=token)
-        return Response({"results": intents.methods_for(order)})
+            return Response({"results": methods.for_order(order)})
+        where = {name: self.query.get(name, "") for name in ("currency", "country")}
+        return Response({"results": methods.offered(**where)})
 
 
 class CreateIntent(ApiView):
@@ -127,7 +134,7 @@ class CreateIntent(ApiView):
         if body["provider"] != Payment.Provider.STORE_CREDIT:
             return intents.create_intent(order=order, provider=body["provider"], manual_method=body.get("method", ""))
         if body["provider"] not in settings.PAYMENT_GATEWAYS:
-            raise intents.MethodUnavailable
+            raise methods.MethodUnavailable
         amount = body.get("amount")
         if amount is not None and amount.currency != order.currency:
             raise Invalid.field("/amount/currency", "unsupported_currency", "The order is in another currency.")

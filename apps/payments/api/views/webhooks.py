@@ -1,34 +1,17 @@
-"""Where providers talk to us. Verified on the raw bytes, stored, answered; a worker does the rest."""
+"""Where providers talk to us: stored and answered; a worker does the rest."""
 
-from collections.abc import Mapping
-from typing import IO, Any
+from typing import Any
 
-from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.common.api.parsers import RawParser
 from apps.common.api.permissions import Anyone
 from apps.common.api.views import ApiView
-from apps.common.errors import PayloadTooLarge
 from apps.payments.api.serializers.payment import WebhookOut
 from apps.payments.services import webhooks
-
-
-class RawParser(BaseParser):
-    """The body as it came: a signature covers its bytes."""
-
-    media_type = "application/json"
-
-    def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        body: bytes = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
-        if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise PayloadTooLarge
-        return body
 
 
 class StripeWebhook(ApiView):
@@ -62,7 +45,7 @@ class StripeWebhook(ApiView):
 
 
 class PayPalWebhook(ApiView):
-    """No sign-in: PayPal is asked whether it sent the message."""
+    """No sign-in: PayPal is asked later whether it sent the message."""
 
     permission_classes = [Anyone]
     authentication_classes: list[type] = []
@@ -71,7 +54,8 @@ class PayPalWebhook(ApiView):
 
     @extend_schema(
         summary="PayPal's events",
-        description="For PayPal alone, which is asked whether the message is its own. 200 for every event that is.",
+        description="For PayPal alone. Answers 200 for what bears its headers; a worker asks PayPal whether it sent it"
+        " before anything is done about it.",
         tags=["Payments"],
         request=OpenApiTypes.OBJECT,
         parameters=[

@@ -1,8 +1,10 @@
 """What notifications does when events of other apps have committed: one message per cause is put in the queue."""
 
+from hashlib import sha256
 from typing import cast
 from uuid import UUID
 
+from apps.cart.models import Cart
 from apps.common.events import on
 from apps.common.models import Event
 from apps.notifications.models import Notification
@@ -78,6 +80,24 @@ def mail_invoice(event: Event) -> None:
     """The document goes along; one mail for each."""
     invoice = Invoice.objects.select_related("order").get(pk=cast(UUID, event.target_id))
     _tell_buyer(invoice.order, Kind(invoice.kind), cause=str(invoice.pk), data={"invoice_id": str(invoice.pk)})
+
+
+@on("cart.abandoned")
+def mail_cart_recovery(event: Event) -> None:
+    """One per abandonment, and at most one a day (UTC) to an address, for anybody can write one into a cart.
+
+    Whether it is still wanted is asked again when it is sent.
+    """
+    cart = Cart.objects.select_related("user").filter(pk=cast(UUID, event.target_id)).first()
+    email = (cart.user.email if cart.user is not None else cart.email) if cart is not None else ""
+    if cart is not None and email:
+        enqueue(
+            kind=Kind.CART_RECOVERY,
+            email=email,
+            user_id=cart.user_id,
+            target_id=cart.pk,
+            dedupe_key=f"{Kind.CART_RECOVERY}:{event.created_at:%Y-%m-%d}:{sha256(email.lower().encode()).hexdigest()}",
+        )
 
 
 def _tell_user(event: Event, kind: Kind, *, cause: str) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import css_inline
 from django.template.loader import render_to_string
@@ -25,12 +25,13 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class RenderedMail:
-    """A mail ready to send: one-line subject, plain text, HTML with inlined styles, and files."""
+    """A mail ready to send: one-line subject, plain text, HTML with inlined styles, files, and headers of its own."""
 
     subject: str
     text: str
     html: str
     attachments: tuple[Attachment, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def render_mail(event: str, context: Mapping[str, object]) -> RenderedMail:

@@ -100,6 +100,11 @@ def send_credit_note(notification_id: str) -> str:
     return sending.send(notification_id)
 
 
+@shared_task(name="send_cart_recovery")
+def send_cart_recovery(notification_id: str) -> str:
+    return sending.send(notification_id)
+
+
 @shared_task(name="send_pending_notifications")
 def send_pending_notifications() -> int:
     """Send what is due and was not sent at once: lost hints, retries, leases of killed workers. Runs every 10 s."""

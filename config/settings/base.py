@@ -258,6 +258,11 @@ CART_MAX_QUANTITY = min(999, env.int("CART_MAX_QUANTITY", default=999))
 # At sign-in, of a variant that both carts hold: `max` of both, their `sum`, the `guest`'s or the `customer`'s quantity.
 CART_MERGE = env.str("CART_MERGE", default="max")
 CART_MAX_COUPONS = 5
+# Who agreed to it is reminded once of a cart left for so many hours (0: never); the mail's link works for so many days.
+CART_REMINDER_HOURS = env.int("CART_REMINDER_HOURS", default=4)
+CART_RESTORE_DAYS = env.int("CART_RESTORE_DAYS", default=30)
+# Carts that nobody has changed for so many days are deleted, unless they became orders.
+CART_EXPIRY_DAYS = env.int("CART_EXPIRY_DAYS", default=90)
 # Where carts come from, for promotions that ask; the first is meant when nobody says.
 CHANNELS: list[str] = env.list("CHANNELS", default=["web"])
 # A quote's prices and stock are held for so long.
@@ -357,6 +362,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "remind-of-carts": {"task": "remind_of_carts", "schedule": crontab(minute="*/10")},
     "clean-carts": {"task": "clean_carts", "schedule": crontab(minute="*/10")},
     "run-background-jobs": {"task": "run_background_jobs", "schedule": 15.0, "options": {"expires": 15}},
     "check-low-stock-products": {"task": "check_low_stock_products", "schedule": crontab(minute=7)},

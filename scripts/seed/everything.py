@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.orders.models import Order
 from apps.products.models import Category, Product, ProductVariant, Review, Store, Warehouse
 from apps.products.services import listing
-from scripts.seed import catalogue, offers, opinions, orders, prices, shop, stock_work
+from scripts.seed import carts, catalogue, offers, opinions, orders, prices, shop, stock_work
 from scripts.seed.accounts import ADMIN, ALICE, BOB, PEOPLE, STAFF, seed_accounts
 from scripts.seed.clock import at
 from scripts.seed.scale import seed_scale
@@ -59,6 +59,8 @@ def _demo(say: Say) -> None:
     if not Order.objects.filter(user__in=customers).exists():
         with _step("orders of the last 60 days", say):
             orders.seed_orders(users, now=now)
+    with _step("an abandoned cart", say):
+        carts.seed_abandoned_cart(now=now)
     with _step("transfers, counts and alerts", say):
         stock_work.seed_stock_work(users[STAFF], now=now)
     if not Review.objects.filter(user__in=customers).exists():

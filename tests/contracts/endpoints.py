@@ -8,6 +8,8 @@ from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
+from apps.cart.models import Cart
+from apps.cart.services import reminder_links
 from apps.common.models import BackgroundJob
 from apps.notifications.models import Notification
 from apps.orders.models import Return, ReturnPhoto, Shipment
@@ -186,6 +188,9 @@ class World:
         for role, user in users.items():
             callers[role] = cart_with(self.variant, user=user)
         self.names["cart_token"] = callers["anonymous"].headers["X-Cart-Token"]
+        guests = Cart.objects.get(token=self.names["cart_token"])
+        self.names["restore_token"] = reminder_links.restore_token(guests.pk)
+        self.names["token"] = reminder_links.unsubscribe_token(guests)
         return callers
 
 

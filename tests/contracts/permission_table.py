@@ -189,6 +189,8 @@ TABLE: dict[tuple[str, str], tuple[int, int, int]] = {
     ("POST", "wishlist/{slug}/move-to-cart/"): (401, 404, 404),
     ("POST", "cart/merge/"): (401, 200, 200),
     ("POST", "cart/shipping-rates/"): (200, 200, 200),
+    ("POST", "cart/restore/"): (200, 200, 200),
+    ("POST", "cart/unsubscribe/{token}/"): (200, 200, 200),
     ("POST", "cart/quote/"): (200, 200, 200),
     ("GET", "cart/totals/"): (200, 200, 200),
     ("GET", "events/"): (401, 403, 403),
@@ -298,6 +300,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "cart/items/{item_id}/"): {"quantity": 2},
     ("POST", "cart/coupons/"): {"code": "{coupon}"},
     ("POST", "cart/shipping-rates/"): {"country": "US"},
+    ("POST", "cart/restore/"): {"token": "{restore_token}"},
     ("POST", "cart/quote/"): {"shipping_address": ADDRESS, "shipping_method": "standard"},
     ("POST", "cart/merge/"): {"token": "{cart_token}"},
     ("POST", "orders/"): {

@@ -150,6 +150,19 @@ SAMPLES: dict[str, dict[str, object]] = {
         ],
         "more": 3,
     },
+    "cart_recovery": {
+        "shop": SHOP,
+        "recipient_name": "Ada",
+        "cart": {
+            "items": [
+                {"name": "Washed linen shirt", "options": "Sage, M", "quantity": 2, "line_total": "$98.00"},
+                {"name": "Stoneware mug", "options": "", "quantity": 1, "line_total": "$18.50"},
+            ],
+            "subtotal": "$116.50",
+        },
+        "link": "https://shop.example/cart/restore?token=01a1.1sT9xk.9bq3Z&from=mail",
+        "unsubscribe_link": "https://shop.example/unsubscribe?token=c01a1.9bq3Z&from=mail",
+    },
     "invoice": _order_mail("Confirmed", invoice={"number": "INV-2026-000042", "total": "$118.19"}),
     "credit_note": _order_mail("Confirmed", invoice={"number": "CN-2026-000007", "total": "$49.00"}),
 }
@@ -170,6 +183,7 @@ SUBJECTS = {
     "return_received": "We have received your return RMA-7K3M9Q2X at Tradepost",
     "return_completed": "Your return RMA-7K3M9Q2X is settled at Tradepost",
     "stock_digest": "Stock at Tradepost: 1 sold out, 2 running low",
+    "cart_recovery": "You left something in your cart at Tradepost",
     "invoice": "Invoice INV-2026-000042 for your Tradepost order TP-2026-000184",
     "credit_note": "Credit note CN-2026-000007 for your Tradepost order TP-2026-000184",
 }
@@ -193,6 +207,10 @@ LINKS = {
     "return_received": [RMA["url"]],
     "return_completed": [RMA["url"]],
     "stock_digest": ["https://shop.example/admin/products/stockalert/?a=1&b=2"],
+    "cart_recovery": [
+        "https://shop.example/cart/restore?token=01a1.1sT9xk.9bq3Z&from=mail",
+        "https://shop.example/unsubscribe?token=c01a1.9bq3Z&from=mail",
+    ],
     "invoice": [ORDER["url"]],
     "credit_note": [ORDER["url"]],
 }
@@ -220,6 +238,11 @@ def long_context(event: str) -> dict[str, object]:
     context = deepcopy(SAMPLES[event])
     context["recipient_name"] = "Friederike-Charlotte Großmann-Wittelsbach"
     _lengthen_rows(context)
+    if "cart" in context:
+        context["cart"]["items"] = [
+            {"name": name, "options": options, "quantity": number, "line_total": "3.747,00 €"}
+            for number, (name, options) in enumerate(_LONG_NAMES, start=1)
+        ]
     if "order" not in context:
         return context
     context["order"] |= {
@@ -283,6 +306,8 @@ def hostile_context(event: str) -> dict[str, object]:
     if "order" in context:
         context["order"]["items"][0] |= {"name": HOSTILE_NAME, "options": HOSTILE_NAME}
         context["order"]["shipping_address"] = [HOSTILE_NAME]
+    if "cart" in context:
+        context["cart"]["items"][0] |= {"name": HOSTILE_NAME, "options": HOSTILE_NAME}
     if "reason" in context:
         context["reason"] = HOSTILE_NAME
     if "rma" in context:

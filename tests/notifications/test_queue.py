@@ -92,6 +92,7 @@ def test_every_kind_has_its_task():
         "send_stock_digest_email",
         "send_invoice",
         "send_credit_note",
+        "send_cart_recovery",
     }
     assert {*TASKS.values(), "send_pending_notifications"} <= set(app.tasks)
 

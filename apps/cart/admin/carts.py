@@ -15,8 +15,8 @@ class CartItemInline(ReadOnlyInline):
 class CartAdmin(ReadOnlyAdmin):
     """Baskets are their holders' business: staff look, shoppers change. The guest's token stays hidden."""
 
-    list_display = ["id", "user", "status", "currency", "updated_at"]
-    list_filter = ["status"]
+    list_display = ["id", "user", "status", "currency", "updated_at", "reminded_at"]
+    list_filter = ["status", "reminded_at"]
     list_select_related = ["user"]
     search_fields = ["user__email", "email"]
     exclude = ["token"]

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from apps.cart.api import urls_rates
-from apps.cart.api.views import cart, coupons, promotion_coupons, promotions, quotes
+from apps.cart.api.views import cart, coupons, promotion_coupons, promotions, quotes, reminders
 
 urlpatterns = [
     path("cart/", cart.CartDetail.as_view(), name="cart"),
@@ -18,6 +18,8 @@ urlpatterns = [
     path("cart/shipping-rates/", cart.CartShippingRates.as_view(), name="cart-shipping-rates"),
     path("cart/coupons/", coupons.CartCoupons.as_view(), name="cart-coupons"),
     path("cart/coupons/<str:code>/", coupons.CartCouponDetail.as_view(), name="cart-coupon"),
+    path("cart/restore/", reminders.CartRestore.as_view(), name="cart-restore"),
+    path("cart/unsubscribe/<str:token>/", reminders.CartUnsubscribe.as_view(), name="cart-unsubscribe"),
     path("cart/quote/", quotes.CartQuoteView.as_view(), name="cart-quote"),
     path("cart/merge/", cart.CartMerge.as_view(), name="cart-merge"),
     path("promotions/", promotions.PromotionList.as_view(), name="promotions"),

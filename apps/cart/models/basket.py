@@ -1,11 +1,12 @@
 """Baskets: one open cart per customer, guests hold theirs by a secret token."""
 
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from apps.common.models import AmountField, BaseModel, CurrencyField, default_currency
 from apps.products.models import ProductVariant, Store
@@ -27,9 +28,29 @@ class CartQuerySet(models.QuerySet["Cart"]):
             return self.none()
         return self.filter(token=token, user=None, status=Cart.Status.OPEN)
 
+    def idle_since(self, moment: datetime) -> "CartQuerySet":
+        """Carts that never became an order and that nobody has changed since then."""
+        return self.exclude(status=Cart.Status.ORDERED).filter(updated_at__lt=moment)
+
+    def may_be_reminded(self) -> "CartQuerySet":
+        """Open carts whose holder agreed to be written to: guests in the cart, customers in their preferences."""
+        guest = Q(user=None, marketing_consent_at__isnull=False) & ~Q(email="")
+        customer = Q(user__is_active=True, user__profile__marketing_email=True, user__email_verified_at__isnull=False)
+        return self.filter(guest | customer, status=Cart.Status.OPEN)
+
+    def left_behind(self, *, after: datetime, before: datetime) -> "CartQuerySet":
+        """Carts with lines, last changed in that time, of which nobody was reminded since."""
+        lines = CartItem.objects.wanted().filter(cart=OuterRef("pk"))
+        unsaid = Q(reminded_at=None) | Q(reminded_at__lt=F("updated_at"))
+        return self.filter(unsaid, Exists(lines), updated_at__gte=after, updated_at__lt=before)
+
     def lock(self) -> "CartQuerySet":
         """Lock the cart rows; the first lock of any checkout (docs/locking.md)."""
         return self.select_for_update(of=("self",))
+
+    def lock_free(self) -> "CartQuerySet":
+        """Lock the rows that nobody else is locking right now."""
+        return self.select_for_update(of=("self",), skip_locked=True)
 
 
 class VatNumberCheck(models.TextChoices):
@@ -62,6 +83,10 @@ class Cart(BaseModel):
     vat_number = models.CharField(max_length=20, blank=True, help_text="of a business in the European Union")
     vat_number_check = models.CharField(max_length=10, choices=VatNumberCheck.choices, blank=True)
     note = models.CharField(max_length=500, blank=True)
+    marketing_consent_at = models.DateTimeField(
+        null=True, blank=True, help_text="since then the guest may be reminded; customers say it in their preferences"
+    )
+    reminded_at = models.DateTimeField(null=True, blank=True, help_text="of what was left behind")
 
     objects = CartQuerySet.as_manager()
 

@@ -233,6 +233,8 @@ def describe(
     elif "vat_number" in wanted:
         wanted["vat_number_check"] = ""
     outside_questions.ask_ahead(Cart.objects.open_for(user_id=owner.user_id, token=owner.token), wanted)
+    if "marketing_consent" in wanted:
+        wanted["marketing_consent_at"] = timezone.now() if wanted.pop("marketing_consent") else None
     return _described(owner, wanted, precondition)
 
 
@@ -246,6 +248,9 @@ def _described(
         precondition(view(owner))
     cart, _ = locked_or_new(owner)
     choose_store(cart, wanted)
+    if "email" in wanted and wanted["email"].lower() != cart.email.lower():
+        # Whoever agreed did so for the address of then.
+        wanted.setdefault("marketing_consent_at", None)
     for name, value in wanted.items():
         setattr(cart, name, value)
     cart.save(update_fields=[*wanted, "updated_at"])

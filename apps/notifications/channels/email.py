@@ -23,7 +23,7 @@ def deliver(*, to: str, content: RenderedMail, message_id: str, request_id: str)
 
     Takes at most a few `EMAIL_TIMEOUT`s; must not be called inside a transaction.
     """
-    headers = {"Message-ID": message_id, "Auto-Submitted": "auto-generated"}
+    headers = {**content.headers, "Message-ID": message_id, "Auto-Submitted": "auto-generated"}
     if request_id:
         headers["X-Request-ID"] = request_id
     message = mail.EmailMultiAlternatives(content.subject, content.text, to=[to], headers=headers)

@@ -57,6 +57,7 @@ class Notification(BaseModel):
         STOCK_DIGEST = "stock_digest"
         INVOICE = "invoice"
         CREDIT_NOTE = "credit_note"
+        CART_RECOVERY = "cart_recovery"
 
     class Status(models.TextChoices):
         PENDING = "pending"

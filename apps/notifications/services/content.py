@@ -14,10 +14,12 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
 
+from apps.cart.models import Cart
+from apps.cart.services import reminder_links
 from apps.common.money import format_money
 from apps.notifications.models import Notification
 from apps.notifications.rendering import Attachment, RenderedMail, render_mail
-from apps.notifications.services import return_content, stock_digest_text
+from apps.notifications.services import cart_reminder, return_content, stock_digest_text
 from apps.notifications.services.refund_note import refund_note
 from apps.orders.models import Invoice, Order, OrderItem, Return, Shipment
 from apps.orders.services import access, invoices
@@ -44,12 +46,15 @@ class Secrets:
     password_reset: Callable[[UUID], IssuedToken]
     order: Callable[[UUID], str]
     collection: Callable[[UUID], str]
+    restore: Callable[[UUID], str]
+    unsubscribe: Callable[[Cart], str]
 
 
 def build(notification: Notification) -> RenderedMail:
     """The mail to send now; issues its token. Raises Undeliverable."""
     _check_still_wanted(notification)
-    return replace(_render(notification, _REAL), attachments=_attachments(notification))
+    mail = _render(notification, _REAL)
+    return replace(mail, attachments=_attachments(notification), headers=_headers(notification))
 
 
 def preview(notification: Notification) -> RenderedMail:
@@ -94,6 +99,12 @@ def _attachments(notification: Notification) -> tuple[Attachment, ...]:
         return ()
     invoice = _invoice_of(notification)
     return (Attachment(f"{invoice.number}.pdf", invoices.document(invoice), "application/pdf"),)
+
+
+def _headers(notification: Notification) -> dict[str, str]:
+    if notification.kind != Kind.CART_RECOVERY:
+        return {}
+    return cart_reminder.headers(_REAL.unsubscribe(_cart(notification)))
 
 
 def _shop() -> Context:
@@ -225,6 +236,24 @@ def _stock_digest(notification: Notification, secrets: Secrets) -> Context:
     return {"recipient_name": user.first_name if user else "", "link": link, **digest}
 
 
+def _cart_recovery(notification: Notification, secrets: Secrets) -> Context:
+    cart = _cart(notification)
+    context = cart_reminder.describe(cart)
+    if not context["cart"]["items"]:
+        raise Undeliverable("nothing of the cart can be bought any more")
+    return context | {
+        "link": _link("/cart/restore?" + urlencode({"token": secrets.restore(cart.pk)})),
+        "unsubscribe_link": _link("/unsubscribe?" + urlencode({"token": secrets.unsubscribe(cart)})),
+    }
+
+
+def _cart(notification: Notification) -> Cart:
+    cart = cart_reminder.cart_of(notification.target_id)
+    if cart is None:
+        raise Undeliverable("the cart was changed or ordered, or nobody wants to be reminded")
+    return cart
+
+
 def _order_context(order: Order, secrets: Secrets) -> Context:
     return {
         "recipient_name": order.user.first_name if order.user else order.shipping_address["first_name"],
@@ -310,16 +339,21 @@ _BUILDERS: Final[dict[str, Callable[[Notification, Secrets], Context]]] = {
     Kind.STOCK_DIGEST: _stock_digest,
     Kind.INVOICE: _invoice,
     Kind.CREDIT_NOTE: _invoice,
+    Kind.CART_RECOVERY: _cart_recovery,
 }
 _REAL: Final = Secrets(
     verification=lambda user_id: mailed_tokens.issue_email_verification(user_id=user_id),
     password_reset=lambda user_id: mailed_tokens.issue_password_reset(user_id=user_id),
     order=access.order_token,
     collection=collection_code,
+    restore=reminder_links.restore_token,
+    unsubscribe=reminder_links.unsubscribe_token,
 )
 _SAMPLE: Final = Secrets(
     verification=lambda _: _sample_token("/verify-email", timedelta(hours=settings.EMAIL_VERIFICATION_HOURS)),
     password_reset=lambda _: _sample_token("/reset-password", timedelta(minutes=settings.PASSWORD_RESET_MINUTES)),
     order=lambda _: "sample-token",
     collection=lambda _: "SAMPLE",
+    restore=lambda _: "sample-token",
+    unsubscribe=lambda _: "sample-token",
 )

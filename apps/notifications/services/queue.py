@@ -34,6 +34,7 @@ TASKS: dict[str, str] = {
     Kind.STOCK_DIGEST: "send_stock_digest_email",
     Kind.INVOICE: "send_invoice",
     Kind.CREDIT_NOTE: "send_credit_note",
+    Kind.CART_RECOVERY: "send_cart_recovery",
 }
 
 

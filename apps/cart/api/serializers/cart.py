@@ -77,6 +77,9 @@ class CartBody(StrictSerializer):
     )
     note = serializers.CharField(max_length=500, required=False, allow_blank=True)
     channel = serializers.SlugField(max_length=40, required=False, help_text="where the cart comes from")
+    marketing_consent = serializers.BooleanField(
+        required=False, help_text="a guest's: may be reminded of the cart by mail; another e-mail asks anew"
+    )
 
     def validate_channel(self, value: str) -> str:
         if value not in settings.CHANNELS:
@@ -100,6 +103,14 @@ class ShippingRatesBody(StrictSerializer):
     region = LineField(max_length=120, required=False, allow_blank=True, default="")
     postal_code = LineField(max_length=20, required=False, allow_blank=True, default="")
     include_unavailable = serializers.BooleanField(required=False, default=False)
+
+
+class RestoreBody(StrictSerializer):
+    token = serializers.CharField(max_length=120)
+
+
+class UnsubscribedOut(serializers.Serializer[Any]):
+    unsubscribed = serializers.BooleanField()
 
 
 class MergeBody(StrictSerializer):
@@ -209,6 +220,7 @@ class CartOut(serializers.Serializer[Any]):
     vat_number_check = serializers.ChoiceField(choices=VatNumberCheck.choices, allow_null=True)
     tax_exemption = serializers.CharField(max_length=20, allow_null=True, help_text="exempt or reverse_charge")
     note = serializers.CharField(max_length=500)
+    marketing_consent = serializers.BooleanField(help_text="a guest's; customers say it in /users/me/preferences/")
     items = CartItemOut(many=True)
     saved = CartItemOut(many=True, help_text="for later: shown, not priced nor ordered")
     item_count = serializers.IntegerField(min_value=0, max_value=100_000)
@@ -286,6 +298,7 @@ def present_cart(basket: Basket, *, dropped: list[str] | None = None, explain: b
         "vat_number_check": cart.vat_number_check or None,
         "tax_exemption": basket.quote.exemption or None,
         "note": cart.note,
+        "marketing_consent": cart.marketing_consent_at is not None,
         "items": [_present_line(line, quoted, cart.currency) for line in basket.lines],
         "saved": [_present_line(line, quoted, cart.currency) for line in basket.saved],
         "item_count": basket.item_count,

@@ -58,7 +58,7 @@ def main() -> int:
         if consumer:
             consumer.close(QUEUE)
     print("\n" + "\n".join(rows))
-    if options.write:
+    if options.write and not options.without_sweeps:
         write(DOCUMENT, rows)
     return 1 if broken else 0
 
@@ -78,6 +78,8 @@ def run(shop: Shop, consumer: Consumer | None, options: argparse.Namespace) -> t
         row, breaks = one(shop, fault, consumer)
         rows.append(row)
         broken += breaks
+        if options.write and not options.without_sweeps:
+            write(DOCUMENT, [row])
     if not options.no_controls and not options.without_sweeps:
         say("positive controls of the audit")
         text, missed = controls.run(shop, consumer)

@@ -69,6 +69,22 @@ class Buyer:
         return bought
 
     def _steps(self, bought: Purchase, number: int) -> str:
+        headers = self._order(bought, number)
+        self._pay(bought, number, headers)
+        if number % 10 != 7:
+            return "paid"
+        path = f"/orders/{bought.order}/cancel/"
+        self._until(bought, 200, "POST", path, {"reason": "changed my mind"}, headers)
+        return "cancelled"
+
+    def leave_unpaid(self, number: int) -> Purchase:
+        """An order with a payment begun and never made."""
+        bought = Purchase(email=f"{self.options.name}-{number}@chaos.example", ended="left")
+        self._begin_payment(bought, self._order(bought, number))
+        return bought
+
+    def _order(self, bought: Purchase, number: int) -> dict[str, str]:
+        """Browse, fill a cart, place the order; returns the headers that open it."""
         sku = sku_in_stock(number % SKUS)
         self._until(bought, 200, "GET", f"/products/?search=bulk&page_size={1 + number % 20}")
         self._until(bought, 200, "GET", f"/products/{sku[:11].lower()}/")
@@ -77,24 +93,23 @@ class Buyer:
         headers = {"X-Cart-Token": cart["token"], "Idempotency-Key": f"order-{bought.email}"}
         order = self._until(bought, 201, "POST", "/orders/", body, headers)
         bought.order, bought.placed_at = order["id"], time.time()
-        headers = {"X-Order-Token": order["order_token"]}
-        self._pay(bought, number, headers)
-        if number % 10 != 7:
-            return "paid"
-        self._until(bought, 200, "POST", f"/orders/{order['id']}/cancel/", {"reason": "changed my mind"}, headers)
-        return "cancelled"
+        return {"X-Order-Token": order["order_token"]}
 
-    def _pay(self, bought: Purchase, number: int, headers: dict[str, str]) -> None:
+    def _begin_payment(self, bought: Purchase, headers: dict[str, str]) -> str:
         keyed = headers | {"Idempotency-Key": f"intent-{bought.email}"}
         body = {"order": bought.order, "provider": "stripe"}
         intent = self._until(bought, 201, "POST", "/payments/create-intent/", body, keyed)
         bought.intent = intent["client_secret"].split("_secret")[0]
+        return str(intent["id"])
+
+    def _pay(self, bought: Purchase, number: int, headers: dict[str, str]) -> None:
+        payment = self._begin_payment(bought, headers)
         if self.options.browser:
             self._pay_in_the_browser(bought)
             return
         if number % 10 == 3:
-            self._confirm(bought, intent["id"], "pm_card_chargeDeclined", 402, headers)
-        self._confirm(bought, intent["id"], "pm_card_visa", 200, headers)
+            self._confirm(bought, payment, "pm_card_chargeDeclined", 402, headers)
+        self._confirm(bought, payment, "pm_card_visa", 200, headers)
 
     def _confirm(self, bought: Purchase, payment: str, card: str, expected: int, headers: dict[str, str]) -> None:
         body = {"payment": payment, "payment_method": card}

@@ -29,6 +29,7 @@ TITLE = "Positive controls"
 OUTSIDE = (
     "captures differ",
     "refunds differ",
+    "reconciliation",
     "paid orders without a mail in the mailbox",
     "two confirmations",
 )

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from apps.orders.models import Order
-from tests.cart.offers import coupon
+from tests.cart.offers import coupon, offer
 from tests.client import ApiClient, code
 from tests.factories import UserFactory, sellable, shop_rates
 from tests.orders.steps import cart_with, order_body
@@ -122,3 +122,32 @@ def test_amounts_of_offers_and_shipping_are_converted_by_the_same_rate():
         ("standard", money("4.50", "EUR"), money("90.00", "EUR")),
         ("express", money("13.50", "EUR"), None),
     ]
+
+
+def worth_of_the_gift(client: ApiClient) -> str:
+    steps = client.get("/cart/?explain=true").json()["explain"]
+    return next(step["facts"]["worth"] for step in steps if step["kind"] == "gift")
+
+
+def test_a_gift_is_worth_what_it_costs_in_the_carts_currency():
+    sells_in("EUR", usd="0.9")
+    shirt, mug = sellable(price="50.00"), sellable(price="10.00")
+    offer("A mug on top", kind="gift", value=0, gift=mug)
+    client, _ = in_currency(shirt.sku, "EUR")
+    assert worth_of_the_gift(client) == "9"
+    price_list("euro", "EUR", {mug: "7.77"})
+    assert worth_of_the_gift(client) == "7.77"
+    dollars = cart_with(shirt)
+    assert worth_of_the_gift(dollars) == "10"
+    price_list("sale", "USD", {mug: "4.00"})
+    assert worth_of_the_gift(dollars) == "4"
+
+
+def test_of_two_gifts_the_one_worth_more_in_the_carts_currency_is_given():
+    sells_in("EUR", usd="1")
+    shirt, mug, jug = sellable(price="50.00"), sellable(price="10.00"), sellable(price="9.00")
+    offer("Mug", kind="gift", value=0, gift=mug), offer("Jug", kind="gift", value=0, gift=jug)
+    price_list("euro", "EUR", {mug: "8.00"})
+    _, cart = in_currency(shirt.sku, "EUR")
+    assert [gift["sku"] for gift in cart["gifts"]] == [jug.sku]
+    assert [gift["sku"] for gift in cart_with(shirt).get("/cart/").json()["gifts"]] == [mug.sku]

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 
 from apps.common.errors import Conflict
 from apps.products.models import ProductVariant, StockLevel, StockMovement, StockReservation
+from apps.products.models.stock import available_of_level
 from apps.products.services import stock
 from apps.products.services.stock_changes import NegativeStock
 from tests.factories import VariantFactory, WarehouseFactory, receive
@@ -61,6 +62,14 @@ class StockHistory(RuleBasedStateMachine):
             assert not allowed
         else:
             assert allowed
+
+    @rule(which=st.integers(0, 1), place=st.integers(0, 2), quantity=units)
+    def receive(self, which: int, place: int, quantity: int) -> None:
+        warehouse = self.levels[place].warehouse
+        before = StockLevel.objects.get(variant=self.variants[which], warehouse=warehouse)
+        level = stock.receive(variant_id=self.variants[which].pk, warehouse_id=warehouse.pk, quantity=quantity)
+        assert level.on_hand == before.on_hand + quantity
+        assert StockMovement.objects.filter(level=level, kind="receive", quantity=quantity).exists()
 
     @rule(target=holds, first=units, second=units, minutes=st.sampled_from([-5, 10]))
     def reserve(self, first: int, second: int, minutes: int) -> uuid.UUID:
@@ -120,7 +129,23 @@ class StockHistory(RuleBasedStateMachine):
             )
             assert (level.on_hand, level.reserved) == (moved, held)
             assert 0 <= level.reserved <= level.on_hand + level.backorder_limit
-        assert all(left >= 0 for left in stock.availability([each.pk for each in self.variants]).values())
+        self.ledgers_are_chains()
+        self.shoppers_and_staff_see_the_same()
+
+    def ledgers_are_chains(self) -> None:
+        """Each movement begins where another ended."""
+        for level in StockLevel.objects.all():
+            balance = 0
+            for movement in StockMovement.objects.filter(level=level).order_by("id"):
+                balance += movement.quantity
+                assert movement.on_hand_after == balance
+
+    def shoppers_and_staff_see_the_same(self) -> None:
+        told = stock.availability([each.pk for each in self.variants])
+        for variant in self.variants:
+            levels = list(StockLevel.objects.to_show().filter(variant=variant).annotate(left=available_of_level()))
+            assert [level.available for level in levels] == [level.left for level in levels]
+            assert told[variant.pk] == sum(level.left for level in levels) >= 0
 
 
 @pytest.mark.django_db

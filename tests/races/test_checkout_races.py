@@ -96,6 +96,41 @@ def test_the_constraint_alone_refuses_to_promise_what_is_not_there():
     assert StockLevel.objects.get().reserved == 1
 
 
+def test_the_constraint_alone_lets_units_be_sold_ahead_up_to_the_limit_and_none_below_zero():
+    variant = sellable(stock=1)
+    StockLevel.objects.update(backorder_limit=3)
+
+    def unguarded(units: int) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE products_stocklevel SET reserved = reserved + %s WHERE variant_id = %s", [units, variant.id]
+            )
+        return "done"
+
+    results = together([lambda: unguarded(1)] * 8)
+    print(f"8 promises of 1 unit with 3 to be sold ahead, constraint alone: {results.count('done')} made")
+    assert (results.count("done"), StockLevel.objects.get().reserved) == (4, 4)
+    back = together([lambda: unguarded(-1)] * 8)
+    assert (back.count("done"), StockLevel.objects.get().reserved) == (4, 0)
+    assert {type(each).__name__ for each in results + back if each != "done"} == {"IntegrityError"}
+
+
+def test_without_the_order_of_locks_the_same_carts_deadlock():
+    """Positive control: levels locked as the carts name them, not by primary key."""
+    first, second = (receive(sellable(stock=1), 9).pk for _ in range(2))
+
+    def naive(order: list[uuid.UUID]) -> str:
+        with transaction.atomic():
+            for pk in order:
+                StockLevel.objects.select_for_update().get(pk=pk)
+                time.sleep(0.2)
+        return "done"
+
+    results = together([lambda: naive([first, second]), lambda: naive([second, first])])
+    print(f"2 carts in opposite order, locks as named: {[str(each).splitlines()[0] for each in results]}")
+    assert any("deadlock" in str(each) for each in results)
+
+
 def test_carts_that_name_the_same_skus_in_opposite_order_do_not_deadlock():
     shop_rates()
     variants = [sellable(stock=1000) for _ in range(6)]

@@ -111,6 +111,57 @@ def test_adjustments_against_reservations_never_promise_what_was_taken_away():
     assert_ledger_adds_up()
 
 
+def test_without_locks_an_adjustment_and_a_reservation_take_the_same_unit():
+    """Positive control: both read, wait and write back the numbers they computed; the table's guard is widened."""
+    sellable(stock=11)
+    StockLevel.objects.update(backorder_limit=10, safety_stock=20)
+
+    def naive_reserve() -> bool:
+        level = StockLevel.objects.get()
+        time.sleep(0.2)
+        return level.available > 0 and bool(StockLevel.objects.update(reserved=level.reserved + 1))
+
+    def naive_write_off() -> bool:
+        level = StockLevel.objects.get()
+        time.sleep(0.2)
+        return level.available > 0 and bool(StockLevel.objects.update(on_hand=level.on_hand - 1))
+
+    both = together([naive_reserve, naive_write_off])
+    level = StockLevel.objects.get()
+    left = level.on_hand + level.backorder_limit - level.safety_stock - level.reserved
+    print(f"without locks a reservation and a write-off of the last unit: {both}, {left} left to sell")
+    assert (both, left) == ([True, True], -1)
+
+
+def test_without_the_clock_under_the_lock_a_late_payment_would_sell_what_another_holds():
+    """Positive control: the payment believes in its hold because it once read it; a buyer has taken the unit since."""
+    variant = sellable(stock=1)
+    mine = uuid.uuid4()
+    lines = [stock.StockLine(variant.pk, 1)]
+    with transaction.atomic():
+        stock.reserve(reference=mine, lines=lines, expires_at=timezone.now() + timedelta(milliseconds=300))
+
+    def naive_payment() -> bool:
+        is_mine = StockReservation.objects.filter(reference=mine, status="held").exists()
+        time.sleep(0.8)
+        if is_mine:
+            StockLevel.objects.update(on_hand=0)
+        return is_mine
+
+    def buyer() -> bool:
+        time.sleep(0.4)
+        with transaction.atomic():
+            soon = timezone.now() + timedelta(minutes=5)
+            stock.reserve(reference=uuid.uuid4(), lines=lines, expires_at=soon)
+        return True
+
+    results = together([naive_payment, buyer])
+    print(f"a payment that trusts what it read, against a buyer of the same unit: {results}")
+    # Only the table's own constraint is left, and it refuses.
+    assert (type(results[0]).__name__, results[1]) == ("IntegrityError", True)
+    assert StockLevel.objects.values_list("on_hand", "reserved").get() == (1, 1)
+
+
 def test_reservations_that_replace_each_other_in_opposite_order_do_not_deadlock():
     first, second = sellable(stock=100), sellable(stock=100)
     soon = timezone.now() + timedelta(minutes=5)

@@ -20,7 +20,8 @@ from apps.cart.pricing.terms import Benefit, Conditions, Gift, PromotionRule, Sh
 from apps.cart.services.customers import Customer, has_ordered
 from apps.cart.services.promotion_use import limit_per_customer, used_by
 from apps.products.models import Product, ProductVariant, available_of
-from apps.products.services.prices import Conversion
+from apps.products.services import prices
+from apps.products.services.prices import Asked, Conversion
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def offers_for(cart: Cart, *, units: Mapping[UUID, int], now: datetime, conversi
     )
     return Offers(
         rules=rules,
-        gifts=_gifts(promotions, units, conversion),
+        gifts=_gifts(cart, promotions, units, conversion, now),
         shopper=_shopper(cart, promotions, customer),
         coupons=coupons,
     )
@@ -182,16 +183,28 @@ def _shopper(cart: Cart, promotions: Collection[Any], customer: Customer) -> Sho
 
 
 def _gifts(
-    promotions: Collection[Promotion], units: Mapping[UUID, int], conversion: Conversion | None
+    cart: Cart,
+    promotions: Collection[Promotion],
+    units: Mapping[UUID, int],
+    conversion: Conversion | None,
+    now: datetime,
 ) -> tuple[Gift, ...]:
+    """What may be given away, worth what it costs in this cart; what has no price in its currency is left out."""
     wanted = {row.gift_id for row in promotions if row.gift_id is not None}
     if not wanted:
         return ()
-    variants = (
+    variants = list(
         ProductVariant.objects.filter(pk__in=wanted, archived_at=None, product__status=Product.Status.ACTIVE)
         .select_related("product")
         .annotate(available=available_of("pk"))
         .order_by("pk")
+    )
+    worth = prices.resolve(
+        lines=[Asked(row.pk, 1, row.price, row.compare_at_price, row.currency) for row in variants],
+        currency=cart.currency,
+        at=now,
+        customer_id=cart.user_id,
+        rate=conversion.rate if conversion is not None else None,
     )
     return tuple(
         Gift(
@@ -199,7 +212,8 @@ def _gifts(
             sku=variant.sku,
             name=variant.product.name,
             available=max(0, variant.available - units.get(variant.pk, 0)),
-            worth=conversion.of(variant.price) if conversion is not None else variant.price,
+            worth=worth[variant.pk].amount,
         )
         for variant in variants
+        if variant.pk in worth
     )

@@ -4,6 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from apps.products.models import StockAlert
+from apps.products.models.stock import available_of_level
 
 Kind = StockAlert.Kind
 # The worst first: (kind, heading, words of the summary).
@@ -24,7 +25,7 @@ def describe(*, digest_id: UUID | None) -> dict[str, Any]:
         found = [alert for alert in latest.values() if alert.kind == kind]
         if found:
             parts.append(f"{len(found)} {words}")
-            found.sort(key=lambda alert: (alert.level.available, alert.level.variant.sku))
+            found.sort(key=lambda alert: (alert.left, alert.level.variant.sku))
             groups.append({"heading": heading, "lines": [_line(alert) for alert in found[:room]]})
             room -= len(groups[-1]["lines"])
     shown = sum(len(group["lines"]) for group in groups)
@@ -35,16 +36,20 @@ def describe(*, digest_id: UUID | None) -> dict[str, Any]:
     }
 
 
-def _alerts(digest_id: UUID | None) -> list[StockAlert]:
-    rows = StockAlert.objects.filter(digest_id=digest_id).order_by("crossed_at", "pk")
+def _alerts(digest_id: UUID | None) -> list[Any]:
+    rows = (
+        StockAlert.objects.annotate(left=available_of_level("level__"))
+        .filter(digest_id=digest_id)
+        .order_by("crossed_at", "pk")
+    )
     return list(rows.select_related("level__variant__product", "level__warehouse")) if digest_id else []
 
 
-def _line(alert: StockAlert) -> dict[str, str | int]:
+def _line(alert: Any) -> dict[str, str | int]:
     level = alert.level
     return {
         "name": " ".join(filter(None, (level.variant.product.name, level.variant.name))),
         "sku": level.variant.sku,
         "warehouse": level.warehouse.name,
-        "left": level.available,
+        "left": alert.left,
     }

@@ -18,7 +18,7 @@ from apps.common.errors import Problem
 from apps.common.service_admin import ServiceAdmin, words_of
 from apps.products.admin.stock_forms import StockImportForm, StockLevelForm
 from apps.products.models import StockLevel, StockMovement, StockReservation, Warehouse, in_transit_to
-from apps.products.models.stock import FREE
+from apps.products.models.stock import available_of_level
 from apps.products.services import inventory, stock_adjustments, stock_import, stock_settings, warehouses
 from apps.products.services.stock_settings import SETTINGS
 
@@ -56,7 +56,7 @@ class StockStateFilter(admin.SimpleListFilter):
             case "low":
                 return inventory.at_or_below_threshold(queryset)
             case "out":
-                return queryset.alias(free=FREE).filter(free__lte=0)
+                return queryset.alias(left=available_of_level()).filter(left=0)
             case "in_transit":
                 return inventory.expecting(queryset)
         return queryset
@@ -79,6 +79,9 @@ class StockLevelAdmin(ServiceAdmin):
     ]
     readonly_fields = ["on_hand", "reserved", "in_transit", "last_month", "low_stock_alerted_at"]
     actions_list = ["import_csv"]
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[StockLevel]":
+        return StockLevel.objects.to_show().order_by("variant", "warehouse")
 
     def get_readonly_fields(self, request: HttpRequest, obj: StockLevel | None = None) -> list[str]:
         fields = list(super().get_readonly_fields(request, obj))

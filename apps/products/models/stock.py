@@ -1,8 +1,9 @@
 """Where things are: warehouses, levels, reservations and the ledger of movements.
 
-`SELLABLE` says in one place what can be sold of a level: what is on hand, plus what may be sold before it arrives,
+`_AVAILABLE` says in one place what can be sold of a level: what is on hand, plus what may be sold before it arrives,
 minus what is kept back, minus what is promised. A promise that has run out does not count, whether or not a job has
-cleared it away. The database refuses any level with reserved < 0 or reserved > on_hand + backorder_limit.
+cleared it away. Shoppers' and staff's figures, filters and alerts are all made of it. The database refuses any level
+with reserved < 0 or reserved > on_hand + backorder_limit.
 """
 
 from collections.abc import Iterable
@@ -48,18 +49,47 @@ class Warehouse(BaseModel):
         return not country or not self.countries or country in self.countries
 
 
-# The same without a look at promises that have run out; for reports and thresholds.
-FREE = F("on_hand") + F("backorder_limit") - F("safety_stock") - F("reserved")
-# What can be sold of a level named `level`, at the time that is its one parameter.
-SELLABLE = """GREATEST(0, level.on_hand + level.backorder_limit - level.safety_stock - level.reserved + COALESCE((
+# Units of promises of the level `{id}` that have run out, at the time that is its one parameter.
+_RUN_OUT = """COALESCE((
     SELECT SUM(over.quantity) FROM products_stockreservation AS over
-    WHERE over.level_id = level.id AND over.status = 'held' AND over.expires_at <= %s
-), 0))"""
+    WHERE over.level_id = {id} AND over.status = 'held' AND over.expires_at <= %s
+), 0)"""
+# What can be sold of a level, by the names of its columns. Everything that tells or compares it is made of this text;
+# `StockLevel.available` says the same of a row that has been read.
+_AVAILABLE = "GREATEST(0, {on_hand} + {backorder_limit} - {safety_stock} - {reserved} + " + _RUN_OUT + ")"
+_COLUMNS = ("on_hand", "backorder_limit", "safety_stock", "reserved", "id")
+# Of a level named `level` in a statement written by hand.
+SELLABLE = _AVAILABLE.format(**{name: f"level.{name}" for name in _COLUMNS})
 _OF_VARIANT = f"""COALESCE((
     SELECT SUM({SELLABLE}) FROM products_stocklevel AS level
     JOIN products_warehouse AS place ON place.id = level.warehouse_id AND place.is_active
     WHERE level.variant_id = {{variant}}
 ), 0)::int"""  # noqa: S608 - constants
+
+
+class _OfLevel(Func):
+    """A text above over the columns of a level that the outer query reads."""
+
+    output_field = models.IntegerField()
+
+    def __init__(self, *columns: Any, text: str = "", **extra: Any) -> None:
+        super().__init__(*columns, **extra)
+        self.text = text
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> Any:
+        columns = [compiler.compile(column)[0] for column in self.source_expressions]
+        names = _COLUMNS[-len(columns) :]
+        return f"({self.text.format(**dict(zip(names, columns, strict=True)))})::int", [timezone.now()]
+
+
+def available_of_level(path: str = "") -> Func:
+    """An expression: units of the level that can be sold now; `path` leads to it, such as `level__`."""
+    return _OfLevel(*(F(f"{path}{name}") for name in _COLUMNS), text=_AVAILABLE)
+
+
+def run_out_of_level(path: str = "") -> Func:
+    """An expression: units that the level still reserves for promises that have run out."""
+    return _OfLevel(F(f"{path}id"), text=_RUN_OUT)
 
 
 class _Sellable(Func):
@@ -79,6 +109,10 @@ def available_of(variant: str) -> Func:
 
 class StockLevelQuerySet(models.QuerySet["StockLevel"]):
     """Reads and locks of stock levels."""
+
+    def to_show(self) -> "StockLevelQuerySet":
+        """With what `available` needs to count promises that have run out."""
+        return self.annotate(run_out=run_out_of_level())
 
     def locked_for(self, variant_ids: Iterable[UUID], *, also: Iterable[UUID] = ()) -> "StockLevelQuerySet":
         """The sellable levels of these variants, and the levels of `also`, locked in primary key order."""
@@ -119,10 +153,13 @@ class StockLevel(BaseModel):
     def __str__(self) -> str:
         return f"{self.variant} in {self.warehouse}"
 
+    # Read by `to_show`. Whoever has the level locked to take units has cleared away what has run out.
+    run_out = 0
+
     @property
     def available(self) -> int:
-        """What can be sold of it, as SELLABLE says, but for promises that have run out and are not cleared away yet."""
-        return max(0, self.on_hand + self.backorder_limit - self.safety_stock - self.reserved)
+        """What can be sold of it, as `available_of_level` says of a row of the table; read it with `to_show`."""
+        return max(0, self.on_hand + self.backorder_limit - self.safety_stock - self.reserved + self.run_out)
 
 
 class StockReservationQuerySet(models.QuerySet["StockReservation"]):

@@ -23,7 +23,7 @@ from apps.products.models import (
     Warehouse,
     in_transit_to,
 )
-from apps.products.models.stock import FREE, available_of
+from apps.products.models.stock import available_of, available_of_level
 from apps.products.services import stock
 
 
@@ -85,23 +85,22 @@ def stocked(
         fallen = Exists(at_or_below_threshold(levels))
         variants = variants.filter(fallen if low_stock else ~fallen)
     if out_of_stock is not None:
-        sellable = Exists(levels.alias(free=FREE).filter(free__gt=0))
+        sellable = Exists(levels.alias(left=available_of_level()).filter(left__gt=0))
         variants = variants.filter(~sellable if out_of_stock else sellable)
     return variants.order_by("sku", "pk")
 
 
 def at_or_below_threshold(levels: "QuerySet[StockLevel]") -> "QuerySet[StockLevel]":
     """Those of the levels that have run low or out, by their own threshold or the shop's."""
-    return levels.annotate(left=FREE, limit=Coalesce("low_stock_threshold", settings.LOW_STOCK_THRESHOLD)).filter(
-        left__lte=F("limit")
-    )
+    threshold = Coalesce("low_stock_threshold", settings.LOW_STOCK_THRESHOLD)
+    return levels.annotate(left=available_of_level(), limit=threshold).filter(left__lte=F("limit"))
 
 
 def with_levels(variants: Iterable[ProductVariant], *, warehouse: str | None = None) -> list[SkuStock]:
     """The variants with their levels (of one warehouse), in two statements whatever their number."""
     chosen = list(variants)
     ids = [variant.pk for variant in chosen]
-    levels = StockLevel.objects.filter(variant_id__in=ids).select_related("warehouse")
+    levels = StockLevel.objects.to_show().filter(variant_id__in=ids).select_related("warehouse")
     if warehouse is not None:
         levels = levels.filter(warehouse__code=warehouse)
     coming = in_transit_to(ids)

@@ -1,5 +1,7 @@
 """Telling staff that something runs out: once when it does, not at every sale after."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
@@ -8,7 +10,7 @@ from django.utils import timezone
 
 from apps.common.events import record
 from apps.products.models import StockLevel
-from apps.products.models.stock import FREE
+from apps.products.models.stock import available_of_level
 
 
 @transaction.atomic
@@ -20,8 +22,8 @@ def check() -> int:
     A level that recovered may alert again. Levels that a buyer or another check holds are left to the next run:
     nobody waits for a check, and a check waits for nobody (docs/locking.md).
     """
-    levels = StockLevel.objects.annotate(
-        left=FREE,
+    levels: Any = StockLevel.objects.annotate(
+        left=available_of_level(),
         threshold=Coalesce("low_stock_threshold", settings.LOW_STOCK_THRESHOLD),
     ).order_by("pk")
     recovered = levels.filter(low_stock_alerted_at__isnull=False, left__gt=F("threshold")).select_for_update(
@@ -37,6 +39,6 @@ def check() -> int:
     found = list(fallen)
     StockLevel.objects.filter(pk__in=[level.pk for level in found]).update(low_stock_alerted_at=timezone.now())
     for level in found:
-        data = {"sku": level.variant.sku, "warehouse": level.warehouse.code, "available": level.available}
+        data = {"sku": level.variant.sku, "warehouse": level.warehouse.code, "available": level.left}
         record("stock.low", target=level, data=data)
     return len(found)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from apps.common.errors import NotFound
 from apps.common.events import Actor, record
 from apps.products.models import StockAlert
+from apps.products.models.stock import available_of_level
 
 Kind = StockAlert.Kind
 
@@ -40,7 +41,8 @@ def note(*, level_id: UUID, kind: str, available: int, crossed_at: datetime) -> 
 def acknowledge(*, alert_id: UUID, actor: Actor) -> StockAlert:
     """A staff member takes care of an open alert. Repeatable: a closed one stays as it is. Raises NotFound."""
     alert = (
-        StockAlert.objects.select_for_update(of=("self",))
+        StockAlert.objects.annotate(left=available_of_level("level__"))
+        .select_for_update(of=("self",))
         .select_related("level__variant__product", "level__warehouse")
         .filter(pk=alert_id)
         .first()

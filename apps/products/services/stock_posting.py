@@ -94,7 +94,7 @@ def post(
 def _refuse_shortage(
     net: Mapping[UUID, int], levels: Mapping[UUID, StockLevel], shortage: type[Conflict], *, from_the_shelf: bool
 ) -> None:
-    free = {level_id: _free(levels[level_id], from_the_shelf=from_the_shelf) for level_id in net}
+    free = {level_id: _takeable(levels[level_id], from_the_shelf=from_the_shelf) for level_id in net}
     short = [level_id for level_id, delta in net.items() if free[level_id] + delta < 0]
     if short:
         items = [
@@ -108,6 +108,6 @@ def _refuse_shortage(
         raise shortage(extra={"items": sorted(items, key=lambda item: str(item["sku"]))})
 
 
-def _free(level: StockLevel, *, from_the_shelf: bool) -> int:
+def _takeable(level: StockLevel, *, from_the_shelf: bool) -> int:
     """Units that staff may take away: all that is not promised, safety stock included."""
     return level.on_hand + (0 if from_the_shelf else level.backorder_limit) - level.reserved

@@ -13,6 +13,7 @@ from apps.common.api.permissions import staff
 from apps.common.api.views import ApiView
 from apps.products.api.serializers.inventory import MAX, MIN
 from apps.products.models import StockAlert
+from apps.products.models.stock import available_of_level
 from apps.products.services import stock_alerts
 
 TAGS = ["Stock for staff"]
@@ -38,7 +39,7 @@ class AlertQuery(CursorQuery):
     warehouse = serializers.CharField(max_length=40, required=False, help_text="Only this warehouse (code).")
 
 
-def present_alert(alert: StockAlert) -> dict[str, Any]:
+def present_alert(alert: Any) -> dict[str, Any]:
     level = alert.level
     return {
         "id": alert.id,
@@ -47,7 +48,7 @@ def present_alert(alert: StockAlert) -> dict[str, Any]:
         "name": level.variant.product.name,
         "warehouse": level.warehouse.code,
         "available_then": alert.available,
-        "available": level.available,
+        "available": alert.left,
         "crossed_at": alert.crossed_at,
         "closed_at": alert.closed_at,
         "acknowledged_by": alert.acknowledged_by,
@@ -69,7 +70,7 @@ class StockAlerts(ApiView):
     def get(self, request: Request) -> Response:
         lookups = {"kind": "kind", "warehouse": "level__warehouse__code"}
         wanted = {lookup: self.query[name] for name, lookup in lookups.items() if name in self.query}
-        found = StockAlert.objects.open().filter(**wanted)
+        found = StockAlert.objects.open().filter(**wanted).annotate(left=available_of_level("level__"))
         rows = found.select_related("level__variant__product", "level__warehouse")
         return newest_first(request, self.query, rows, present_alert).response()
 

@@ -8,6 +8,7 @@ from apps.cart.models import Cart
 from apps.common.events import on
 from apps.common.models import Event
 from apps.notifications.models import Notification
+from apps.notifications.services import late_orders
 from apps.notifications.services.queue import enqueue
 from apps.orders.models import Invoice, Order, Return, Shipment
 from apps.users.models import User
@@ -65,6 +66,26 @@ def mail_order_cancelled(event: Event) -> None:
     order = _order(event)
     data = {"reason": event.data.get("reason", ""), "by": _who(event, order)}
     _tell_buyer(order, Kind.ORDER_CANCELLED, data=data)
+
+
+@on("order.expiring")
+def mail_order_expiring(event: Event) -> None:
+    """Once for each end of the order's time: more time given and running out is another mail."""
+    order = _order(event)
+    _tell_buyer(order, Kind.ORDER_EXPIRING, cause=f"{order.pk}:{event.data['expires_at']}")
+
+
+@on("order.late")
+def mail_late_orders(event: Event) -> None:
+    """One mail an hour to each reader; it lists all that is late when it is sent."""
+    for email, user_id in late_orders.readers().items():
+        reader = sha256(email.encode()).hexdigest()
+        enqueue(
+            kind=Kind.LATE_ORDERS,
+            email=email,
+            user_id=user_id,
+            dedupe_key=f"{Kind.LATE_ORDERS}:{event.created_at:%Y-%m-%dT%H}:{reader}",
+        )
 
 
 @on("return.requested", "return.approved", "return.rejected", "return.received", "return.completed")

@@ -54,6 +54,16 @@ def send_order_cancelled(notification_id: str) -> str:
     return sending.send(notification_id)
 
 
+@shared_task(name="send_order_expiring")
+def send_order_expiring(notification_id: str) -> str:
+    return sending.send(notification_id)
+
+
+@shared_task(name="send_late_orders")
+def send_late_orders(notification_id: str) -> str:
+    return sending.send(notification_id)
+
+
 @shared_task(name="send_return_requested")
 def send_return_requested(notification_id: str) -> str:
     return sending.send(notification_id)

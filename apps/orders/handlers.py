@@ -8,7 +8,7 @@ from apps.common import jobs
 from apps.common.events import on
 from apps.common.models import Event
 from apps.orders.models import Order
-from apps.orders.services import guest_orders, invoices, promotion_dry_run
+from apps.orders.services import bulk_shipping, guest_orders, invoices, promotion_dry_run
 from apps.users.models import User
 
 
@@ -36,3 +36,9 @@ def issue_invoice(event: Event) -> None:
 @jobs.runner(promotion_dry_run.JOB)
 def dry_run_a_promotion(run: jobs.Run) -> jobs.Result:
     return promotion_dry_run.run(run)
+
+
+@jobs.runner(bulk_shipping.KIND)
+def ship_by_file(run: jobs.Run) -> jobs.Result:
+    """Ship the rows of a file."""
+    return bulk_shipping.run(run)

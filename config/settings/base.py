@@ -272,6 +272,12 @@ CART_HOLD_MINUTES = env.int("CART_HOLD_MINUTES", default=0)
 # The longest hold that an outside system may ask for.
 RESERVATION_MAX_SECONDS = env.int("RESERVATION_MAX_SECONDS", default=86_400)
 RESERVATION_MINUTES = env.int("RESERVATION_MINUTES", default=30)
+# The buyer of an unpaid order is warned so many hours before it is cancelled, at the earliest in the last third of its
+# time; 0: never. A paid order that has not left after so many hours is late; 0: none ever is. Who is mailed of late
+# orders (empty: staff who may move orders).
+UNPAID_WARNING_HOURS = env.int("UNPAID_WARNING_HOURS", default=24)
+SLA_SHIP_HOURS = env.int("SLA_SHIP_HOURS", default=48)
+ORDER_ALERT_EMAILS: list[str] = env.list("ORDER_ALERT_EMAILS", default=[])
 # A buyer may ask for a return so many days after the order has arrived, with so many pictures.
 RETURN_WINDOW_DAYS = env.int("RETURN_WINDOW_DAYS", default=30)
 RETURN_PHOTO_LIMIT = env.int("RETURN_PHOTO_LIMIT", default=8)
@@ -367,6 +373,8 @@ CELERY_BEAT_SCHEDULE = {
     "run-background-jobs": {"task": "run_background_jobs", "schedule": 15.0, "options": {"expires": 15}},
     "check-low-stock-products": {"task": "check_low_stock_products", "schedule": crontab(minute=7)},
     "reconcile-payments": {"task": "reconcile_payments", "schedule": crontab(hour=4, minute=17)},
+    "warn-unpaid-orders": {"task": "warn_unpaid_orders", "schedule": 60.0, "options": {"expires": 60}},
+    "note-late-orders": {"task": "note_late_orders", "schedule": crontab(minute=37)},
     "verify-stock": {"task": "verify_stock", "schedule": crontab(hour=3, minute=41)},
     "digest-stock-alerts": {
         "task": "digest_stock_alerts",

@@ -67,6 +67,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int]] = {
     ("POST", "admin/orders/{order_id}/shipments/"): (401, 403, 403),
     ("GET", "admin/orders/{order_id}/timeline/"): (401, 403, 403),
     ("POST", "admin/orders/{order_id}/transitions/"): (401, 403, 403),
+    ("POST", "admin/shipments/import/"): (401, 403, 403),
     ("GET", "admin/returns/"): (401, 403, 403),
     ("POST", "admin/returns/"): (401, 403, 403),
     ("GET", "admin/returns/{return_id}/"): (401, 403, 403),

@@ -84,6 +84,8 @@ def test_every_kind_has_its_task():
         "send_order_ready_for_pickup",
         "send_order_delivered",
         "send_order_cancelled",
+        "send_order_expiring",
+        "send_late_orders",
         "send_return_requested",
         "send_return_approved",
         "send_return_rejected",

@@ -49,6 +49,8 @@ class Notification(BaseModel):
         ORDER_READY_FOR_PICKUP = "order_ready_for_pickup"
         ORDER_DELIVERED = "order_delivered"
         ORDER_CANCELLED = "order_cancelled"
+        ORDER_EXPIRING = "order_expiring"
+        LATE_ORDERS = "late_orders"
         RETURN_REQUESTED = "return_requested"
         RETURN_APPROVED = "return_approved"
         RETURN_REJECTED = "return_rejected"

@@ -19,7 +19,7 @@ from apps.cart.services import reminder_links
 from apps.common.money import format_money
 from apps.notifications.models import Notification
 from apps.notifications.rendering import Attachment, RenderedMail, render_mail
-from apps.notifications.services import cart_reminder, return_content, stock_digest_text
+from apps.notifications.services import cart_reminder, late_orders, return_content, stock_digest_text
 from apps.notifications.services.refund_note import refund_note
 from apps.orders.models import Invoice, Order, OrderItem, Return, Shipment
 from apps.orders.services import access, invoices
@@ -205,6 +205,21 @@ def _invoice_of(notification: Notification) -> Invoice:
     return invoice
 
 
+def _order_expiring(notification: Notification, secrets: Secrets) -> Context:
+    order = _order(notification)
+    if order.status != Order.Status.PENDING:
+        raise Undeliverable("the order is paid or cancelled meanwhile")
+    return _order_context(order, secrets) | {"expires_on": _moment(order.expires_at)}
+
+
+def _late_orders(notification: Notification, secrets: Secrets) -> Context:
+    about = late_orders.describe()
+    if not about["count"]:
+        raise Undeliverable("nothing is late any more")
+    user = notification.user
+    return {"recipient_name": user.first_name if user else "", **about}
+
+
 def _return(notification: Notification, secrets: Secrets) -> Context:
     rma = _return_of(notification)
     order = _order(notification)
@@ -335,6 +350,8 @@ _BUILDERS: Final[dict[str, Callable[[Notification, Secrets], Context]]] = {
     Kind.ORDER_READY_FOR_PICKUP: _order_ready_for_pickup,
     Kind.ORDER_DELIVERED: _order_delivered,
     Kind.ORDER_CANCELLED: _order_cancelled,
+    Kind.ORDER_EXPIRING: _order_expiring,
+    Kind.LATE_ORDERS: _late_orders,
     **dict.fromkeys(return_content.KINDS, _return),
     Kind.STOCK_DIGEST: _stock_digest,
     Kind.INVOICE: _invoice,

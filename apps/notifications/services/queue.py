@@ -26,6 +26,8 @@ TASKS: dict[str, str] = {
     Kind.ORDER_READY_FOR_PICKUP: "send_order_ready_for_pickup",
     Kind.ORDER_DELIVERED: "send_order_delivered",
     Kind.ORDER_CANCELLED: "send_order_cancelled",
+    Kind.ORDER_EXPIRING: "send_order_expiring",
+    Kind.LATE_ORDERS: "send_late_orders",
     Kind.RETURN_REQUESTED: "send_return_requested",
     Kind.RETURN_APPROVED: "send_return_approved",
     Kind.RETURN_REJECTED: "send_return_rejected",

@@ -24,7 +24,7 @@ from apps.orders.models import (
     OrderTax,
     Shipment,
 )
-from apps.orders.services import desk, transitions
+from apps.orders.services import deadlines, desk, transitions
 from apps.users.services.addresses import postal_lines
 
 _COLOURS = {
@@ -120,6 +120,18 @@ class OnHoldFilter(admin.SimpleListFilter):
         return queryset.filter(held_at__isnull=self.value() == "no") if self.value() in ("yes", "no") else queryset
 
 
+class LateFilter(admin.SimpleListFilter):
+    title = "late"
+    parameter_name = "late"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Should have left by now")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        late = deadlines.late_orders().order_by().values("pk")
+        return queryset.filter(pk__in=late) if self.value() == "yes" else queryset
+
+
 class ShipmentInline(ReadOnlyInline):
     model = Shipment
     show_change_link = True
@@ -130,7 +142,7 @@ class ShipmentInline(ReadOnlyInline):
 @admin.register(Order)
 class OrderAdmin(ReadOnlyAdmin):
     list_display = ["number", "placed_at", "email", "state", "payment_status", "fulfilment_status", _AMOUNTS[-1]]
-    list_filter = ["status", "payment_status", "fulfilment_status", OnHoldFilter, "placed_at"]
+    list_filter = ["status", "payment_status", "fulfilment_status", OnHoldFilter, LateFilter, "placed_at"]
     search_fields = ["number", "email", "items__sku", "tags"]
     action_form = ReasonForm
     date_hierarchy = "placed_at"
@@ -139,7 +151,7 @@ class OrderAdmin(ReadOnlyAdmin):
     readonly_fields = [*_AMOUNTS, "ship_to", "bill_to"]
     fieldsets = [
         (None, {"fields": ["number", "user", "email", "status", "payment_status", "fulfilment_status", "note"]}),
-        ("Desk", {"fields": ["held_at", "hold_reason", "tags"]}),
+        ("Desk", {"fields": ["held_at", "hold_reason", "late_at", "tags"]}),
         ("Price", {"fields": [*_AMOUNTS, "tax_included", "tax_exemption"]}),
         ("Delivery", {"fields": ["shipping_method_name", "ship_to", "bill_to"]}),
         (

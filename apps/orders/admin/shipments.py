@@ -3,14 +3,20 @@
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet, URLField
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldBooleanSwitchWidget
 
 from apps.common.admin import ReadOnlyAdmin, ReadOnlyInline, money_column
 from apps.common.errors import Problem
+from apps.common.service_admin import words_of
 from apps.orders.models import LineCancellation, Shipment, ShipmentLine, TrackingEvent
-from apps.orders.services import parcels
+from apps.orders.services import bulk_shipping, parcels
 from apps.orders.services.packing_slips import packing_slip
 
 _AMOUNT = money_column("amount", currency="order.currency")
@@ -28,6 +34,18 @@ class TrackingEventInline(ReadOnlyInline):
     hide_title = True
 
 
+class ShipByFileForm(forms.Form):
+    """A CSV file of parcels."""
+
+    file = forms.FileField(
+        help_text="CSV, up to 2,000 rows: order, carrier, tracking_number; if wanted tracking_url, sku and quantity",
+        widget=UnfoldAdminFileFieldWidget,
+    )
+    dry_run = forms.BooleanField(
+        required=False, initial=True, label="only look", help_text="change nothing", widget=UnfoldBooleanSwitchWidget
+    )
+
+
 @admin.register(Shipment)
 class ShipmentAdmin(ReadOnlyAdmin):
     list_display = ["order", "status", "warehouse", "carrier", "tracking_number", "shipped_at", "delivered_at"]
@@ -36,11 +54,29 @@ class ShipmentAdmin(ReadOnlyAdmin):
     search_fields = ["order__number", "tracking_number"]
     inlines = [ShipmentLineInline, TrackingEventInline]
     actions = ["send", "arrive", "unpack", "print_slip"]
+    actions_list = ["ship_by_file"]
     formfield_overrides = {URLField: {"assume_scheme": "https"}}
 
     def has_move_permission(self, request: HttpRequest) -> bool:
         """Moving parcels takes the same permission as through the API."""
         return request.user.has_perm("orders.change_order")
+
+    @action(description="Ship by CSV", url_path="import-csv/", permissions=["move"], icon="upload_file")
+    def ship_by_file(self, request: HttpRequest) -> HttpResponse:
+        """A form for a file; the work is a background job."""
+        form = ShipByFileForm(request.POST, request.FILES) if request.method == "POST" else ShipByFileForm()
+        if form.is_valid():
+            actor: Any = request.user
+            file, dry_run = form.cleaned_data["file"], form.cleaned_data["dry_run"]
+            try:
+                job = bulk_shipping.start(upload=file, dry_run=dry_run, actor=actor)
+            except Problem as refusal:
+                form.add_error("file", words_of(refusal).removeprefix("file: "))
+            else:
+                self.message_user(request, f"{job.total} rows are under way: job {job.pk}.", messages.SUCCESS)
+                return HttpResponseRedirect(reverse("admin:orders_shipment_changelist"))
+        context = {**self.admin_site.each_context(request), "title": "Ship by a file", "form": form}
+        return render(request, "admin/products/stock_import.html", context)
 
     @admin.action(description="Hand to the carrier, or to the store's counter", permissions=["move"])
     def send(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:

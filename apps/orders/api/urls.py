@@ -5,6 +5,7 @@ from django.urls import path
 from apps.orders.api.views import (
     admin_orders,
     admin_returns,
+    bulk_shipping,
     desk,
     invoices,
     orders,
@@ -45,6 +46,7 @@ urlpatterns = [
         name="admin-promotion-dry-run",
     ),
     path("admin/orders/<uuid:order_id>/shipments/", shipments.AdminOrderShipments.as_view(), name="admin-shipments"),
+    path("admin/shipments/import/", bulk_shipping.AdminShipmentImport.as_view(), name="admin-shipments-import"),
     path("admin/shipments/<uuid:shipment_id>/", shipments.AdminShipment.as_view(), name="admin-shipment"),
     path(
         "admin/shipments/<uuid:shipment_id>/hand-over/",

@@ -116,6 +116,8 @@ class Order(BaseModel):
     delivered_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     held_at = models.DateTimeField(null=True, blank=True, help_text="since then staff hold it back")
+    warned_at = models.DateTimeField(null=True, blank=True, help_text="the buyer was told that it is cancelled soon")
+    late_at = models.DateTimeField(null=True, blank=True, help_text="it should have been shipped before then")
     hold_reason = models.CharField(max_length=200, blank=True)
     tags = ArrayField(models.SlugField(max_length=40), default=list, blank=True)
 
@@ -154,6 +156,9 @@ class Order(BaseModel):
             models.Index(fields=["-placed_at", "-id"], name="orders_newest"),
             models.Index(fields=["email", "-id"], name="orders_by_email"),
             models.Index(fields=["expires_at"], name="unpaid_orders", condition=Q(status="pending")),
+            models.Index(
+                fields=["confirmed_at"], name="orders_to_ship", condition=Q(status__in=["confirmed", "processing"])
+            ),
             models.Index(fields=["-id"], name="held_orders", condition=Q(held_at__isnull=False)),
             GinIndex(fields=["tags"], name="orders_by_tag"),
         ]

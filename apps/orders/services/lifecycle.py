@@ -132,8 +132,8 @@ def mark_paid(*, order: Order, actor: "Actor" = None, payment_status: str = Orde
 @transaction.atomic(savepoint=False)  # a step: part of the caller's transaction
 def hold_until(*, order: Order, until: datetime) -> None:
     """Give a locked unpaid order, and the stock it holds, more time. Raises ReservationExpired."""
-    order.expires_at = until
-    order.save(update_fields=["expires_at", "updated_at"])
+    order.expires_at, order.warned_at = until, None
+    order.save(update_fields=["expires_at", "warned_at", "updated_at"])
     stock.extend(reference=order.pk, expires_at=until)
 
 

@@ -185,6 +185,7 @@ class AdminOrderOut(OrderOut):
     allowed_transitions = serializers.ListField(child=serializers.CharField(max_length=12), max_length=7)
     held_at = serializers.DateTimeField(allow_null=True, help_text="held back by staff since then")
     hold_reason = serializers.CharField(max_length=200)
+    late_at = serializers.DateTimeField(allow_null=True, help_text="it should have been shipped before then")
     tags = serializers.ListField(child=serializers.CharField(max_length=40), max_length=20)
 
 
@@ -250,6 +251,7 @@ def present_admin_order(order: Order) -> dict[str, Any]:
         "allowed_transitions": lifecycle.allowed_moves(order),
         "held_at": order.held_at,
         "hold_reason": order.hold_reason,
+        "late_at": order.late_at,
         "tags": order.tags,
     }
 

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django.http import QueryDict
 from rest_framework import serializers
 
 from apps.common.api.fields import LineField
+from apps.common.api.query import TrueFalseField
 from apps.common.api.serializers import StrictSerializer
 from apps.orders.models import Order, Shipment, ShipmentLine, TrackingEvent
 from apps.orders.models.order import OrderItem
@@ -48,6 +50,16 @@ class ShipBody(LabelBody):
 
 class ShipmentChangeBody(LabelBody):
     status = serializers.ChoiceField(choices=Shipment.Status.choices, required=False)
+
+
+class ShipmentImportBody(StrictSerializer):
+    """multipart/form-data, where everything but the file is a text."""
+
+    file = serializers.FileField(allow_empty_file=True, max_length=1000, help_text="CSV, UTF-8, up to 2,000 rows")
+    dry_run = TrueFalseField(required=False, help_text="true: tell what would be refused, change nothing.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(data.dict() if isinstance(data, QueryDict) else data)
 
 
 class HandOverBody(StrictSerializer):

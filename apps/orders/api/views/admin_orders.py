@@ -25,7 +25,7 @@ from apps.orders.api.serializers.order import (
 from apps.orders.api.views.desk import any_order
 from apps.orders.models import Order, OrderItem, Shipment
 from apps.orders.models.order import OrderQuerySet
-from apps.orders.services import desk, transitions
+from apps.orders.services import deadlines, desk, transitions
 
 TAGS = ["Orders for staff"]
 
@@ -37,6 +37,7 @@ class AdminOrderQuery(PageQuery):
     customer = serializers.UUIDField(required=False, help_text="Orders of this account.")
     tag = serializers.SlugField(max_length=40, required=False, help_text="Orders that carry this tag.")
     on_hold = TrueFalseField(required=False, help_text="Only held orders, or only those that are not.")
+    late = TrueFalseField(required=False, help_text="Only paid orders that should have left, or only the others.")
     search = serializers.CharField(
         max_length=100, required=False, help_text="Number, SKU, tracking number, or the start of an e-mail."
     )
@@ -61,6 +62,9 @@ def _found(orders: OrderQuerySet, query: dict[str, Any]) -> OrderQuerySet:
             orders = orders.filter(**{lookup: [query[name]] if name == "tag" else query[name]})
     if "on_hold" in query:
         orders = orders.filter(held_at__isnull=not query["on_hold"])
+    if "late" in query:
+        late = Q(pk__in=deadlines.late_orders().order_by().values("pk"))
+        orders = orders.filter(late if query["late"] else ~late)
     if search := query.get("search"):
         parts = Q(number=search.upper()) | Q(email__startswith=search.lower())
         lines = OrderItem.objects.filter(order=OuterRef("pk"), sku=search)

@@ -12,9 +12,10 @@ from django.utils import timezone
 from apps.orders.models import Order
 from apps.products.models import Category, Product, ProductVariant, Review, Store, Warehouse
 from apps.products.services import listing
-from scripts.seed import carts, catalogue, offers, opinions, orders, prices, shop, stock_work
+from scripts.seed import carts, catalogue, money_work, offers, opinions, orders, prices, shop, stock_work
 from scripts.seed.accounts import ADMIN, ALICE, BOB, PEOPLE, STAFF, seed_accounts
 from scripts.seed.clock import at
+from scripts.seed.money import Till
 from scripts.seed.scale import seed_scale
 
 Say = Callable[[str], None]
@@ -61,6 +62,8 @@ def _demo(say: Say) -> None:
             orders.seed_orders(users, now=now)
     with _step("an abandoned cart", say):
         carts.seed_abandoned_cart(now=now)
+    with _step("disputes and disagreements about money", say):
+        money_work.seed_money_work(Till(), now=now)
     with _step("transfers, counts and alerts", say):
         stock_work.seed_stock_work(users[STAFF], now=now)
     if not Review.objects.filter(user__in=customers).exists():

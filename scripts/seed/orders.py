@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
+from django.test.utils import override_settings
 from django.utils import timezone
 
 from apps.cart.services import baskets
@@ -25,14 +26,14 @@ from apps.notifications.services import content
 from apps.orders.models import Order
 from apps.orders.services import checkout, lifecycle, transitions
 from apps.payments.models import Payment
-from apps.payments.services import refunds
+from apps.payments.services import refunds, risk
 from apps.products.models import Product, ProductVariant, StockReservation, available_of
 from apps.users.models import User
 from apps.users.services.addresses import snapshot
 from scripts.seed import accounts
 from scripts.seed.accounts import ALICE, BOB, STAFF
 from scripts.seed.clock import at
-from scripts.seed.money import Till
+from scripts.seed.money import RISKY, Till
 
 # How long the demo's unpaid orders are held; a real one is cancelled after RESERVATION_MINUTES.
 HOLD = timedelta(days=365)
@@ -47,6 +48,10 @@ _DELIVERED = (*_SHIPPED, (timedelta(days=3, hours=4), "deliver"))
 _RETURNED = (*_DELIVERED, (timedelta(days=9), "take_back"))
 STORIES: dict[str, tuple[tuple[timedelta, str], ...]] = {
     "pending": _PLACED,
+    "authorised": (*_PLACED, (timedelta(minutes=3), "authorise")),
+    "transfer": (*_PLACED, (timedelta(minutes=1), "promise_transfer")),
+    "paypal": (*_PLACED, (timedelta(minutes=3), "pay_by_paypal")),
+    "doubted": (*_PLACED, (timedelta(minutes=3), "pay_in_doubt"), (timedelta(minutes=4), "doubt")),
     "declined": (*_PLACED, (timedelta(minutes=4), "decline")),
     "confirmed": _PAID,
     "processing": _PROCESSING,
@@ -90,6 +95,10 @@ PLAN: tuple[tuple[float, str, str, str], ...] = (
     (0.2, ALICE, "confirmed", "standard"),
     (0.1, "sofia.lang@example.com", "declined", "standard"),
     (0.05, BOB, "pending", "standard"),
+    (0.045, "theo.clark@example.com", "authorised", "standard"),
+    (0.035, "mina.sato@example.com", "transfer", "standard"),
+    (0.025, ALICE, "paypal", "standard"),
+    (0.015, "olga.novak@example.com", "doubted", "express"),
 )
 
 
@@ -147,6 +156,23 @@ class Replay:
 
     def _decline(self, index: int) -> None:
         self.till.charge(self.orders[index], declined=True)
+
+    def _authorise(self, index: int) -> None:
+        self.till.authorise(self.orders[index])
+
+    def _promise_transfer(self, index: int) -> None:
+        self.till.promise_transfer(self.orders[index])
+
+    def _pay_by_paypal(self, index: int) -> None:
+        self.till.charge_paypal(self.orders[index])
+
+    def _pay_in_doubt(self, index: int) -> None:
+        self.till.charge(self.orders[index], card=RISKY)
+
+    def _doubt(self, index: int) -> None:
+        """The only order of the past that is assessed, with a lower threshold than the shop's."""
+        with override_settings(RISK_HOLD_SCORE=40):
+            risk.assess(self.orders[index].pk)
 
     def _process(self, index: int) -> None:
         self._move(index, "processing")

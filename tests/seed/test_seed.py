@@ -19,7 +19,7 @@ from apps.notifications.models import Notification
 from apps.notifications.services import sending
 from apps.orders.models import Order, OrderItem
 from apps.orders.services import lifecycle, stock_audit
-from apps.payments.models import Payment, Refund
+from apps.payments.models import Dispute, Payment, ReconciliationBreak, Refund, RiskReview
 from apps.products.models import (
     Category,
     Product,
@@ -146,8 +146,8 @@ def test_what_is_reserved_is_what_unpaid_orders_hold():
 
 def test_orders_of_every_status_lie_in_the_last_sixty_days():
     assert Counter(Order.objects.values_list("status", flat=True)) == {
-        "pending": 2,
-        "confirmed": 3,
+        "pending": 3,
+        "confirmed": 6,
         "processing": 2,
         "shipped": 3,
         "delivered": 13,
@@ -170,12 +170,13 @@ def test_payments_and_refunds_match_what_the_orders_say():
     paid = Payment.objects.filter(status="succeeded")
     assert not paid.exclude(captured=F("order__total")).exists()
     assert Counter(paid.values_list("order__payment_status", flat=True)) == {
-        "paid": 20,
+        "paid": 21,
+        "disputed": 1,
         "partly_refunded": 3,
         "refunded": 2,
     }
     unpaid = Order.objects.exclude(payments__status="succeeded")
-    assert set(unpaid.values_list("payment_status", flat=True)) == {"unpaid", "failed"}
+    assert set(unpaid.values_list("payment_status", flat=True)) == {"unpaid", "failed", "authorised"}
     assert Counter(Refund.objects.values_list("status", flat=True)) == {"succeeded": 5}
     for payment in paid.annotate(given=Sum("refunds__amount")):
         assert payment.refunded == (payment.given or 0)
@@ -192,11 +193,11 @@ def test_each_history_runs_in_order_of_time():
 def test_the_mails_of_the_past_are_history_and_are_not_sent_now(mailoutbox):
     kinds = Counter(Notification.objects.values_list("kind", flat=True))
     assert kinds == {
-        "order_confirmation": 25,
+        "order_confirmation": 28,
         "order_shipped": 18,
         "order_delivered": 15,
         "order_cancelled": 4,
-        "invoice": 25,
+        "invoice": 28,
         "credit_note": 5,
     }
     assert not Notification.objects.exclude(status="sent").exists()
@@ -207,7 +208,26 @@ def test_the_mails_of_the_past_are_history_and_are_not_sent_now(mailoutbox):
 
 def test_unpaid_demo_orders_are_not_cancelled_by_the_next_sweep():
     assert lifecycle.cancel_expired() == 0
-    assert Order.objects.filter(status="pending").count() == 2
+    assert Order.objects.filter(status="pending").count() == 3
+
+
+def test_the_queues_about_money_have_something_in_them():
+    assert Counter(Payment.objects.filter(status="authorised").values_list("order__payment_status", flat=True)) == {
+        "authorised": 1
+    }
+    transfer = Payment.objects.get(provider="manual")
+    assert (transfer.status, transfer.manual_method, transfer.order.status) == (
+        "processing",
+        "bank_transfer",
+        "pending",
+    )
+    assert Payment.objects.get(provider="paypal").order.payment_status == "paid"
+    review = RiskReview.objects.get()
+    assert (review.status, review.score, review.order.hold_reason) == ("pending", 40, "risk review")
+    dispute = Dispute.objects.get()
+    assert (dispute.status, dispute.evidence.count()) == ("needs_response", 5)
+    found = ReconciliationBreak.objects.get()
+    assert (found.kind, found.status, str(found.there)) == ("paid_without_order", "open", "49.9000")
 
 
 def test_reviews_are_verified_where_the_customer_has_bought():

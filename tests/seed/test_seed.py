@@ -223,7 +223,7 @@ def test_the_queues_about_money_have_something_in_them():
     )
     assert Payment.objects.get(provider="paypal").order.payment_status == "paid"
     review = RiskReview.objects.get()
-    assert (review.status, review.score, review.order.hold_reason) == ("pending", 40, "risk review")
+    assert (review.status, review.score, review.order.hold_reason) == ("pending", 60, "risk review")
     dispute = Dispute.objects.get()
     assert (dispute.status, dispute.evidence.count()) == ("needs_response", 5)
     found = ReconciliationBreak.objects.get()

@@ -4,12 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from apps.common import events
 from apps.payments.gateways.registry import close_circuits
 from scripts.standin.server import StripeStandin
 from tests import cache_keys
 from tests.client import ApiClient
+
+# A busy machine is slow, not broken.
+hypothesis_settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

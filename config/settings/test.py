@@ -20,6 +20,8 @@ if not (DATABASE_URL and CACHE_URL):
 
 DATABASES = {"default": database(DATABASE_URL)}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
+# Most tests are one transaction from end to end; on a busy machine one may pause for longer than a request ever may.
+DATABASES["default"]["OPTIONS"]["options"] += " -c idle_in_transaction_session_timeout=60000"
 if env.str("TEST_DATABASE_NAME", default=""):
     DATABASES["default"]["TEST"] = {"NAME": env.str("TEST_DATABASE_NAME")}
 CACHES = cache(CACHE_URL)

@@ -191,7 +191,8 @@ def load_settled(cart: Cart) -> Basket:
 
     A price is read in several statements, and each sees what had been committed when it began: a new price and an old
     promotion could meet that never stood side by side. Where nothing was committed in between, that cannot be; else
-    the cart is read until two readings agree, for then both show what stood at the moment between them.
+    the cart is read until two readings agree, for then both show what stood at the moment between them (unless a
+    change was made and taken back within those milliseconds).
     """
     basket = load_basket(cart)
     if not basket.lines or nothing_committed_since(basket.moment):

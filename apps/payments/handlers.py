@@ -11,7 +11,7 @@ from apps.common.models import Event
 from apps.orders.models import Order, Return
 from apps.orders.services import invoices
 from apps.payments.models import Payment, Refund
-from apps.payments.services import captures, cards, refunds, risk, store_credit
+from apps.payments.services import captures, cards, exchange_money, refunds, risk, store_credit
 
 
 @on("order.cancelled")
@@ -73,8 +73,28 @@ def pay_for_return(event: Event) -> None:
     order_id = UUID(event.data["order_id"])
     if event.data["outcome"] == Return.Outcome.STORE_CREDIT:
         store_credit.give_for_return(order_id=order_id, **about)
+    elif event.data["outcome"] == Return.Outcome.EXCHANGE:
+        replacement_id = UUID(event.data["replacement_id"])
+        exchange_money.settle_exchange(order_id=order_id, replacement_id=replacement_id, **about)
     else:
         refunds.refund_return(order_id, parts=_parts(event.data["parts"]), **about)
+
+
+@on("payment.moved")
+def issue_credit_note_for_exchange(event: Event) -> None:
+    """Goods that were exchanged are off the first invoice; their replacement has one of its own."""
+    invoices.issue_credit_note(
+        order_id=UUID(event.data["returned_order_id"]),
+        refund_id=cast(UUID, event.target_id),
+        amount=Decimal(event.data["amount"]),
+        reason=f"return {event.data['return_number']}, exchanged",
+    )
+
+
+@on("refund.of_exchange")
+def refund_given_up_exchange(event: Event) -> None:
+    """A replacement that was cancelled gives its worth back to the order of the returned goods."""
+    refunds.refund_given_up_exchange(cast(UUID, event.target_id))
 
 
 @on("store_credit.returned_goods")

@@ -272,6 +272,8 @@ CART_HOLD_MINUTES = env.int("CART_HOLD_MINUTES", default=0)
 # The longest hold that an outside system may ask for.
 RESERVATION_MAX_SECONDS = env.int("RESERVATION_MAX_SECONDS", default=86_400)
 RESERVATION_MINUTES = env.int("RESERVATION_MINUTES", default=30)
+# An exchange that costs more than what came back waits so many days for the difference.
+EXCHANGE_PAYMENT_DAYS = env.int("EXCHANGE_PAYMENT_DAYS", default=7)
 # The buyer of an unpaid order is warned so many hours before it is cancelled, at the earliest in the last third of its
 # time; 0: never. A paid order that has not left after so many hours is late; 0: none ever is. Who is mailed of late
 # orders (empty: staff who may move orders).
@@ -302,6 +304,7 @@ STRIPE_MAX_RETRIES = 2
 PAYMENT_GATEWAYS = {
     "stripe": "apps.payments.gateways.stripe.StripeGateway",
     "manual": "apps.payments.gateways.manual.ManualGateway",
+    "exchange": "apps.payments.gateways.store_credit.ExchangeGateway",
     "store_credit": "apps.payments.gateways.store_credit.StoreCreditGateway",
 }
 if env.str("PAYPAL_CLIENT_ID", default=""):

@@ -9,7 +9,7 @@ from django.db.models import Q
 from apps.common.models import AmountField, BaseModel, append_only, new_id
 from apps.common.money import ZERO
 from apps.orders.models.order import Order, OrderItem
-from apps.products.models import Warehouse
+from apps.products.models import ProductVariant, Warehouse
 
 
 class ReturnQuerySet(models.QuerySet["Return"]):
@@ -23,7 +23,7 @@ class ReturnQuerySet(models.QuerySet["Return"]):
         """With all that is shown of them; pictures without their bytes."""
         photos = models.Prefetch("photos", ReturnPhoto.objects.defer("image", "thumbnail"))
         rows = self.select_related("order", "warehouse")
-        return rows.prefetch_related("lines__item", "lines__receipts", "history", photos)
+        return rows.prefetch_related("lines__item", "lines__exchange_for", "lines__receipts", "history", photos)
 
     def found(self, text: str) -> "ReturnQuerySet":
         """Those of a number, of an order's number, or of a buyer's e-mail; in any case."""
@@ -50,6 +50,7 @@ class Return(BaseModel):
     class Outcome(models.TextChoices):
         REFUND = "refund"
         STORE_CREDIT = "store_credit"
+        EXCHANGE = "exchange"
 
     # What its units are counted for in their lines' `returned_quantity`.
     LIVE: ClassVar = (Status.REQUESTED, Status.APPROVED, Status.IN_TRANSIT, Status.RECEIVED, Status.COMPLETED)
@@ -62,6 +63,9 @@ class Return(BaseModel):
     reply = models.CharField(max_length=500, blank=True, help_text="the shop's words to the buyer")
     warehouse = models.ForeignKey(
         Warehouse, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="where it is sent to"
+    )
+    replacement = models.OneToOneField(
+        Order, null=True, blank=True, on_delete=models.PROTECT, related_name="exchange_of", help_text="of an exchange"
     )
     carrier = models.CharField(max_length=80, blank=True)
     tracking_number = models.CharField(max_length=80, blank=True)
@@ -117,6 +121,9 @@ class ReturnLine(models.Model):
     quantity = models.PositiveIntegerField(help_text="units asked for")
     reason = models.CharField(max_length=16, choices=Reason.choices)
     comment = models.CharField(max_length=500, blank=True)
+    exchange_for = models.ForeignKey(
+        ProductVariant, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="to have instead"
+    )
     received_quantity = models.PositiveIntegerField(default=0, help_text="units that arrived")
 
     class Meta:

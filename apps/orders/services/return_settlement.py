@@ -12,7 +12,7 @@ from apps.cart.pricing.spreading import spread
 from apps.common.errors import Invalid
 from apps.common.money import ZERO, round_money
 from apps.orders.models import Order, Return
-from apps.orders.services import line_shares, return_moves, returns
+from apps.orders.services import exchanges, line_shares, return_moves, returns
 from apps.orders.services.fulfilment import Wanted
 from apps.orders.services.line_shares import LineShare
 
@@ -34,7 +34,8 @@ def complete(*, return_id: UUID, terms: Terms | None = None, actor: "Actor" = No
     """Settle a received return. The payments app moves the money once this commits.
 
     Units whose price staff had refunded before are not paid for again. Raises NotFound, InvalidTransition,
-    CreditNeedsAccount or Invalid (a fee over what the goods cost, more shipping than was paid).
+    CreditNeedsAccount, InsufficientStock (of an exchange) or Invalid (a fee over what the goods cost, more shipping
+    than was paid, nothing chosen to have instead).
     """
     terms = terms or Terms()
     order, rma = return_moves.locked(return_id)
@@ -46,7 +47,10 @@ def complete(*, return_id: UUID, terms: Terms | None = None, actor: "Actor" = No
     rma.shipping_refund, rma.restocking_fee = terms.shipping_refund, terms.restocking_fee
     _check(order, rma)
     rma.amount = rma.goods_amount + rma.shipping_refund - rma.restocking_fee
+    if rma.outcome == Return.Outcome.EXCHANGE:
+        rma.replacement = exchanges.replace(order, rma, shares, actor=actor)
     data = {
+        "replacement_id": str(rma.replacement_id) if rma.replacement_id else None,
         "outcome": rma.outcome,
         "amount": str(rma.amount),
         "currency": order.currency,

@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from apps.common.errors import Conflict, Invalid, NotFound
 from apps.orders.models import Order, OrderItem, Return, ReturnLine, Shipment, ShipmentLine
-from apps.orders.services import lifecycle, return_moves
+from apps.orders.services import exchanges, lifecycle, return_moves
 from apps.orders.services.access import find_order
-from apps.products.models import Warehouse
+from apps.products.models import ProductVariant, Warehouse
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -46,12 +46,13 @@ class CreditNeedsAccount(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """So many units of an order line that the buyer wants to send back."""
+    """So many units of an order line that the buyer wants to send back; `exchange_for` is the SKU to have instead."""
 
     item_id: UUID
     quantity: int
     reason: str
     comment: str = ""
+    exchange_for: str = ""
 
 
 @transaction.atomic
@@ -74,11 +75,19 @@ def request_return(
         raise ReturnWindowClosed
     require_outcome(order, outcome)
     _count(order, lines)
+    instead = _instead(order, lines, outcome)
     rma = Return.objects.create(
         order=order, number=new_number(), outcome=outcome, note=note, warehouse=_usual_warehouse(order)
     )
     ReturnLine.objects.bulk_create(
-        ReturnLine(rma=rma, item_id=line.item_id, quantity=line.quantity, reason=line.reason, comment=line.comment)
+        ReturnLine(
+            rma=rma,
+            item_id=line.item_id,
+            quantity=line.quantity,
+            reason=line.reason,
+            comment=line.comment,
+            exchange_for=instead.get(line.item_id),
+        )
         for line in lines
     )
     return_moves.tell(rma, "", actor=actor, data={"outcome": outcome})
@@ -152,6 +161,19 @@ def _count(order: Order, lines: Sequence[Asked]) -> None:
             raise Invalid.field(f"/lines/{index}/item", "unique", "Name each line once.")
         units[line.item_id] = line.quantity
     take_units(order, units)
+
+
+def _instead(order: Order, lines: Sequence[Asked], outcome: str) -> dict[UUID, ProductVariant]:
+    """What the buyer wants for each line. Raises Invalid when an exchange names nothing, or what is not to be had."""
+    items = {item.pk: item for item in order.items.all()}
+    found = {}
+    for index, line in enumerate(lines):
+        pointer = f"/lines/{index}/exchange_for"
+        if line.exchange_for:
+            found[line.item_id] = exchanges.wanted_variant(items[line.item_id], line.exchange_for, pointer=pointer)
+        elif outcome == Return.Outcome.EXCHANGE:
+            raise Invalid.field(pointer, "required", "Name the SKU to have instead.")
+    return found
 
 
 def _usual_warehouse(order: Order) -> Warehouse | None:

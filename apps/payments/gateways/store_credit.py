@@ -1,4 +1,4 @@
-"""Store credit as a provider: the shop itself, without a network. Balances are booked by services/credit_ledger.py."""
+"""Store credit, and the worth of returned goods, as providers: the shop itself, without a network."""
 
 from apps.payments.gateways.manual import ManualGateway
 from apps.payments.models import Payment
@@ -9,3 +9,10 @@ class StoreCreditGateway(ManualGateway):
 
     provider = Payment.Provider.STORE_CREDIT
     prefix = "credit"
+
+
+class ExchangeGateway(ManualGateway):
+    """What returned goods were worth pays for their replacement; back it goes to the way the goods were paid."""
+
+    provider = Payment.Provider.EXCHANGE
+    prefix = "exchange"

@@ -37,6 +37,7 @@ class Payment(BaseModel):
         PAYPAL = "paypal"
         MANUAL = "manual"
         STORE_CREDIT = "store_credit"
+        EXCHANGE = "exchange"
 
     class ManualMethod(models.TextChoices):
         BANK_TRANSFER = "bank_transfer"

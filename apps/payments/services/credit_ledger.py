@@ -5,12 +5,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from apps.common.errors import Conflict
 from apps.common.money import ZERO, money_json
 from apps.orders.models import Order
-from apps.payments.models import StoreCreditAccount, StoreCreditEntry
+from apps.payments.models import Payment, StoreCreditAccount, StoreCreditEntry
 
 Kind = StoreCreditEntry.Kind
 
@@ -66,6 +66,11 @@ def book(account: StoreCreditAccount, booking: Booking) -> StoreCreditEntry | No
 
 
 def given_for_returns(order_id: UUID) -> Decimal:
-    """Credit that was given for goods of this order: as much of what was paid for it is not refunded as well."""
+    """What was given for returned goods of this order other than by refund, as credit or towards replacements: as much
+    of what was paid for it is not refunded as well.
+    """
     entries = StoreCreditEntry.objects.filter(order_id=order_id, kind=Kind.RETURNED_GOODS)
-    return entries.aggregate(sum=Sum("amount"))["sum"] or ZERO
+    credit = entries.aggregate(sum=Sum("amount"))["sum"] or ZERO
+    moved = Payment.objects.filter(provider=Payment.Provider.EXCHANGE, order__exchange_of__order_id=order_id)
+    here = F("captured") - F("refunded") + F("refund_pending")
+    return credit + (moved.aggregate(sum=Sum(here))["sum"] or ZERO)

@@ -33,7 +33,7 @@ def providers() -> list[str]:
     return [
         name
         for name in settings.PAYMENT_GATEWAYS
-        if name not in (Payment.Provider.MANUAL, Payment.Provider.STORE_CREDIT)
+        if name not in (Payment.Provider.MANUAL, Payment.Provider.STORE_CREDIT, Payment.Provider.EXCHANGE)
     ]
 
 

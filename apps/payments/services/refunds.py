@@ -160,6 +160,21 @@ def refund_return(order_id: UUID, *, amount: Decimal, parts: Sequence[Part], num
     return _refund_parts(order, amount, parts, Why(f"return {number}", Refund.Cause.RETURN, return_id))
 
 
+@transaction.atomic(savepoint=False)  # a step: part of the caller's transaction
+def refund_rest_of_return(order: Order, *, amount: Decimal, number: str, return_id: UUID) -> Decimal:
+    """The part of a return's worth that its replacement does not cost, of a locked order."""
+    return _refund_parts(order, amount, (), Why(f"return {number}", Refund.Cause.RETURN, return_id))
+
+
+@transaction.atomic
+def refund_given_up_exchange(refund_id: UUID) -> Decimal:
+    """The replacement will not be: what the returned goods were worth goes back to the way they were paid, once."""
+    refund = Refund.objects.select_related("payment__order__exchange_of").get(pk=refund_id)
+    rma = refund.payment.order.exchange_of
+    order = Order.objects.lock().get(pk=rma.order_id)
+    return _refund_parts(order, refund.amount, (), Why(f"exchange {rma.number}", Refund.Cause.RETURN, refund.pk))
+
+
 def for_cancelled_lines(order: Order) -> Decimal:
     """What has gone back, or is on its way, because units of an order were cancelled."""
     made = Refund.objects.filter(payment__order=order, cause=Refund.Cause.LINES_CANCELLED)
@@ -306,6 +321,9 @@ def conclude(refund_id: UUID, answer: ProviderRefund) -> None:
     _book(payment, refund)
     if payment.provider == Payment.Provider.STORE_CREDIT and refund.status == Refund.Status.SUCCEEDED:
         _give_credit_back(order, refund)
+    if payment.provider == Payment.Provider.EXCHANGE and refund.status == Refund.Status.SUCCEEDED:
+        data = {"order_id": str(order.pk), "amount": str(refund.amount), "currency": payment.currency}
+        events.record("refund.of_exchange", target=refund, data=data)
     ledger.derive_payment_status(order)
     events.record(
         f"refund.{refund.status}", target=refund, data={"amount": str(refund.amount), "order_id": str(order.pk)}

@@ -18,6 +18,13 @@ class ReturnLineBody(StrictSerializer):
     quantity = serializers.IntegerField(min_value=1, max_value=999)
     reason = serializers.ChoiceField(choices=ReturnLine.Reason.choices)
     comment = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+    exchange_for = serializers.CharField(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="with outcome `exchange`: SKU of the same product to have instead",
+    )
 
 
 class ReturnBody(StrictSerializer):
@@ -90,6 +97,7 @@ class ReturnLineOut(serializers.Serializer[Any]):
     quantity = serializers.IntegerField(min_value=1, max_value=999)
     reason = serializers.ChoiceField(choices=ReturnLine.Reason.choices)
     comment = serializers.CharField(max_length=500)
+    exchange_for = serializers.CharField(max_length=64, allow_null=True, help_text="SKU to have instead")
     received_quantity = serializers.IntegerField(min_value=0, max_value=999)
     received = ReturnReceiptOut(many=True)
 
@@ -116,6 +124,7 @@ class ReturnOut(serializers.Serializer[Any]):
         child=serializers.CharField(max_length=300), max_length=8, help_text="once it is approved"
     )
     label_ready = serializers.BooleanField(help_text="/returns/{id}/label/ answers it")
+    replacement = serializers.UUIDField(allow_null=True, help_text="the order of an exchange")
     carrier = serializers.CharField(max_length=80)
     tracking_number = serializers.CharField(max_length=80)
     goods_amount = MoneyField(help_text="what the received units cost")
@@ -152,7 +161,10 @@ class AdminReturnOut(ReturnOut):
 
 
 def asked_of(body: dict[str, Any]) -> list[Asked]:
-    return [Asked(each["item"], each["quantity"], each["reason"], each["comment"]) for each in body["lines"]]
+    return [
+        Asked(each["item"], each["quantity"], each["reason"], each["comment"], each["exchange_for"])
+        for each in body["lines"]
+    ]
 
 
 def arrived_of(body: dict[str, Any]) -> list[Arrived]:
@@ -177,6 +189,7 @@ def present_return(rma: Return) -> dict[str, Any]:
         "photos": [present_photo(photo) for photo in rma.photos.all()],
         "return_address": return_labels.return_address(rma) if approved else [],
         "label_ready": rma.status in return_labels.PRINTABLE,
+        "replacement": rma.replacement_id,
         "carrier": rma.carrier,
         "tracking_number": rma.tracking_number,
         **{name: money_json(getattr(rma, name), currency) for name in amounts},
@@ -204,6 +217,7 @@ def _line(line: ReturnLine) -> dict[str, Any]:
         "quantity": line.quantity,
         "reason": line.reason,
         "comment": line.comment,
+        "exchange_for": line.exchange_for.sku if line.exchange_for else None,
         "received_quantity": line.received_quantity,
         "received": [
             {"condition": each.condition, "quantity": each.quantity, "restocked": each.is_restocked}

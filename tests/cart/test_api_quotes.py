@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db.models import F
 from django.utils import timezone
 
 from apps.cart.models import CartQuote, Promotion, ShippingMethod, TaxRate
-from apps.cart.services import quotes
+from apps.cart.services import contents, quotes
 from apps.orders.models import Order
 from apps.products.models import Product, ProductVariant, StockLevel, StockReservation
 from apps.products.services import stock
@@ -314,3 +315,39 @@ def test_an_offer_of_a_channel_counts_in_carts_of_that_channel_alone(settings):
     unknown = client.patch("/cart/", {"channel": "fax"})
     assert [error["pointer"] for error in unknown.json()["errors"]] == ["/channel"]
     assert client.get("/cart/").json()["channel"] == "app"
+
+
+def test_a_price_that_changes_while_it_is_read_is_read_again(monkeypatch):
+    """The offers are read after the lines: without a second reading the old price would meet the new offers."""
+    client = cart_with(sellable(price="20.00"))
+    promptly, readings = contents.offers_for, []
+
+    def meanwhile(*args: Any, **kwargs: Any) -> Any:
+        if not readings:
+            price_up()
+            offer("Ten")
+        readings.append(1)
+        return promptly(*args, **kwargs)
+
+    monkeypatch.setattr(contents, "nothing_committed_since", lambda moment: False)
+    monkeypatch.setattr(contents, "offers_for", meanwhile)
+    placed = client.post("/orders/", order_body()).json()
+    assert (placed["totals"]["subtotal"], placed["totals"]["discount"]) == (usd("25.00"), usd("2.50"))
+    assert len(readings) == 3
+
+
+def test_prices_that_never_stand_still_are_a_503_and_nothing_is_ordered(monkeypatch):
+    client = cart_with(sellable(price="20.00", stock=4))
+    quote = quoted(client)["quote"]
+    promptly = contents.offers_for
+
+    def restlessly(*args: Any, **kwargs: Any) -> Any:
+        ProductVariant.objects.update(price=F("price") + 1)
+        return promptly(*args, **kwargs)
+
+    monkeypatch.setattr(contents, "nothing_committed_since", lambda moment: False)
+    monkeypatch.setattr(contents, "offers_for", restlessly)
+    refused = client.post("/orders/", order_body(quote=quote))
+    assert (code(refused), "Retry-After" in refused) == ((503, "unavailable"), True)
+    assert (Order.objects.count(), held()) == (0, [(1, "quote")])
+    assert ProductVariant.objects.get().price == Decimal("20.00")

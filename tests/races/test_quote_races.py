@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
@@ -17,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.cart.models import Cart, Promotion
-from apps.cart.services import contents
+from apps.cart.services import abandonment, contents
 from apps.common.money import round_money
 from apps.orders.models import Order
 from apps.products.models import ProductVariant, StockLevel
@@ -70,9 +71,13 @@ def changing_prices(pause: float) -> Callable[[], str]:
     return run
 
 
-def placing(client: ApiClient, delay: float = 0.0, **body: Any) -> Callable[[], Any]:
+def placing(
+    client: ApiClient, delay: float = 0.0, after: threading.Event | None = None, **body: Any
+) -> Callable[[], Any]:
     def run() -> Any:
         time.sleep(delay)
+        if after is not None:
+            assert after.wait(timeout=30)
         return client.post("/orders/", order_body(**body))
 
     return run
@@ -148,14 +153,23 @@ def test_a_change_during_checkout_ends_in_the_quoted_total_or_in_a_difference(ch
     variant = sellable(price="20.00", stock=40)
     buyers = [quoted(variant) for _ in range(24)]
 
-    def changing() -> None:
-        time.sleep(0.08)
-        change()
+    begun, changed = threading.Event(), threading.Event()
 
-    calls = [placing(client, delay=0.008 * number, quote=token) for number, (client, token) in enumerate(buyers)]
+    def changing() -> None:
+        deadline = time.monotonic() + 20
+        while Order.objects.count() < 4 and time.monotonic() < deadline:
+            time.sleep(0.005)
+        begun.set()
+        change()
+        changed.set()
+
+    # Of 24 checkouts 8 begin before the change, 8 at its moment, 8 after it.
+    after: list[threading.Event | None] = [None] * 8 + [begun] * 8 + [changed] * 8
+    calls = [placing(buyer[0], after=each, quote=buyer[1]) for buyer, each in zip(buyers, after, strict=True)]
     answers = together([changing, *calls])[1:]
     refused = [answer for answer in answers if answer.status_code != 201]
     print(f"{cause}: {24 - len(refused)} placed as quoted, {len(refused)} refused with the difference")
+    assert 8 <= len(refused) <= 20
     assert {answer.json()["code"] for answer in refused} <= {"price_changed"}
     assert all(cause in {row["cause"] for row in answer.json()["diff"]} for answer in refused)
     assert set(Order.objects.values_list("total", flat=True)) <= {THEN}
@@ -219,3 +233,30 @@ def test_quotes_of_one_cart_at_once_hold_once():
     answers = together([lambda: client.post("/cart/quote/", QUOTE)] * 12)
     assert {answer.status_code for answer in answers} == {200}
     assert StockLevel.objects.get().reserved == 2
+
+
+def test_a_forgotten_cart_is_either_ordered_or_deleted_never_both():
+    shop_rates()
+    outcomes: Counter[str] = Counter()
+    for attempt in range(12):
+        client = cart_with(sellable(price="20.00", stock=10))
+        Cart.objects.filter(status="open").update(updated_at=timezone.now() - timedelta(days=100))
+        delays = (0.0, 0.004 * (attempt % 5))
+
+        def deleting(delay: float = delays[1]) -> int:
+            time.sleep(delay)
+            return abandonment.delete_idle()
+
+        deleted, answer = together([deleting, placing(client)])
+        assert not isinstance(deleted, Exception), deleted
+        order = Order.objects.order_by("-id").first()
+        if answer.status_code == 201:
+            assert order is not None
+            assert (deleted, Cart.objects.get(pk=order.cart_id).status) == (0, "ordered")
+            outcomes["ordered"] += 1
+        else:
+            assert (deleted, answer.json()["code"]) == (1, "cart_empty")
+            outcomes["deleted"] += 1
+    print(f"12 forgotten carts, ordered while they were deleted: {dict(outcomes)}")
+    assert sum(outcomes.values()) == 12
+    assert Order.objects.exclude(cart=None).count() == Order.objects.count() == outcomes["ordered"]

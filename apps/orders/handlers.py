@@ -3,6 +3,7 @@
 from typing import cast
 from uuid import UUID
 
+from apps.cart.services import dry_runs
 from apps.cart.services.customers import Customer, answers_has_ordered
 from apps.common import jobs
 from apps.common.events import on
@@ -33,7 +34,7 @@ def issue_invoice(event: Event) -> None:
     invoices.issue_invoice(order_id=cast(UUID, event.target_id))
 
 
-@jobs.runner(promotion_dry_run.JOB)
+@jobs.runner(dry_runs.JOB)
 def dry_run_a_promotion(run: jobs.Run) -> jobs.Result:
     return promotion_dry_run.run(run)
 

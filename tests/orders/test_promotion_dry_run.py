@@ -5,13 +5,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.cart.models import Promotion
+from apps.cart.models import Cart, Promotion
 from apps.common import jobs
-from apps.common.models import BackgroundJob
+from apps.common.models import BackgroundJob, Currency
 from apps.orders.models import Order
 from tests.cart.offers import coupon, offer
 from tests.cart.staff import promotion_staff
@@ -19,6 +21,7 @@ from tests.client import ApiClient, code
 from tests.contracts.endpoints import fingerprint
 from tests.factories import CategoryFactory, UserFactory, sellable, shop_rates
 from tests.orders.steps import cart_with, order_body, place
+from tests.products.money_steps import rate
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # What a run itself writes.
@@ -173,3 +176,72 @@ def test_the_number_of_statements_does_not_grow_with_the_orders(manager):
     for _ in range(3):
         place(variant, user=UserFactory())
     assert statements() == few
+
+
+def test_carts_that_were_left_are_tried_as_they_cost_today(manager):
+    shop_rates()
+    bags = CategoryFactory()
+    bag = sellable(price="20.00", product__category=bags)
+    vips = Group.objects.create(name="Vips")
+    alice = UserFactory(email="alice@example.com")
+    alice.groups.add(vips)
+    cart_with(bag, quantity=2, user=alice)
+    cart_with(sellable(price="7.00"))
+    bag.product.variants.update(price=Decimal("25.00"))
+    first = draft(categories=[bags], customer_groups=[vips], first_order=True)
+    found = try_on(manager, first)
+    rows = [(row["order"], row["number"], row["applied"], row["reason"], *money(row)) for row in found["rows"]]
+    assert rows == [
+        (None, None, True, None, "50.00", "45.00", "-5.00"),
+        (None, None, False, "wrong_customer_group", "7.00", "7.00", "0.00"),
+    ]
+    assert {row["cart"] for row in found["rows"]} == {str(pk) for pk in Cart.objects.values_list("pk", flat=True)}
+    assert (found["orders"], found["carts"], found["affected"]) == (0, 2, 1)
+    assert try_on(manager, first, carts=False)["rows"] == []
+    old = timezone.now() - timedelta(days=9)
+    Cart.objects.filter(user=alice).update(updated_at=old)
+    later = try_on(manager, first, **{"from": (timezone.now() - timedelta(days=1)).isoformat()})
+    assert [row["applied"] for row in later["rows"]] == [False]
+
+
+def test_amounts_are_converted_for_orders_and_carts_in_other_currencies(manager):
+    shop_rates()
+    Currency.objects.create(code="EUR")
+    rate("EUR", "0.5", base="USD", days_ago=1)
+    variant = sellable(price="20.00")
+    for places in (True, False):
+        client = ApiClient()
+        cart = client.post("/cart/items/", {"sku": variant.sku, "quantity": 1}, X_Currency="EUR").json()
+        client.headers["X-Cart-Token"] = cart["token"]
+        if places:
+            assert client.post("/orders/", order_body()).status_code == 201
+    # The order keeps the rate of its day.
+    rate("EUR", "0.25", base="USD")
+    four = draft(kind="amount", value=Decimal("4"), minimum_subtotal=Decimal("20"))
+    found = try_on(manager, four)
+    euros = [(row["applied"], row["old_total"]["currency"], *money(row)) for row in found["rows"]]
+    # 10.00 - 2.00 + 2.50 + 8.875 % of 8.00 and 2.50; the cart has no address yet: 5.00 - 1.00.
+    assert euros == [(True, "EUR", "13.61", "11.43", "-2.18"), (True, "EUR", "5.00", "4.00", "-1.00")]
+    assert [money(row) for row in found["sums"]] == [("18.61", "15.43", "-3.18")]
+
+
+def test_the_button_on_a_promotion_starts_a_run_and_shows_its_report():
+    shop_rates()
+    place(sellable(price="20.00"))
+    page, url = Client(), f"/admin/cart/promotion/{draft().pk}/dry-run/"
+    clerk = UserFactory(is_staff=True)
+    page.force_login(clerk)
+    assert page.get(url).status_code in (302, 403)
+    rights = ("view_promotion", "change_promotion", "view_order")
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    assert url in page.get(f"{url.removesuffix('dry-run/')}change/").content.decode()
+    wrong = page.post(url, {"limit": "0"})
+    assert (wrong.status_code, BackgroundJob.objects.count()) == (200, 0)
+    started = page.post(url, {"limit": "50", "carts": "on"})
+    job = BackgroundJob.objects.get()
+    assert (started.status_code, started.headers["Location"]) == (302, f"{url}?job={job.pk}")
+    assert 'http-equiv="refresh"' in page.get(started.headers["Location"]).content.decode()
+    assert jobs.run(job.pk) is True
+    report = page.get(started.headers["Location"]).content.decode()
+    assert "1 orders, 0 carts; 1 of them would have paid another price" in report
+    assert "<td>27.22</td><td>25.04</td><td>-2.18</td>" in report

@@ -1,17 +1,21 @@
 """Forms of the promotions' screens. They keep the rules of the API and leave the writing to the services."""
 
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django import forms
 from unfold.widgets import (
+    UnfoldAdminDateWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
 from apps.cart.models import Coupon, CouponBatch, Promotion, PromotionTier
 from apps.cart.services.coupon_codes import MAX_BATCH, CodeRules
+from apps.cart.services.dry_runs import MAX_ORDERS
 from apps.cart.services.promotion_terms import PARAMETERS
 from apps.common.currencies import rules
 from apps.common.text import has_control_character
@@ -148,6 +152,31 @@ class CouponForm(forms.ModelForm):
     def rules(self) -> CodeRules:
         given = self.cleaned_data
         return CodeRules(given.get("usage_limit"), given.get("starts_at"), given.get("ends_at"))
+
+
+class DryRunForm(forms.Form):
+    """Which orders and carts a dry run tries; docs/promotions.md tells how."""
+
+    since = forms.DateField(required=False, label="from", widget=UnfoldAdminDateWidget)
+    until = forms.DateField(required=False, label="before", widget=UnfoldAdminDateWidget)
+    limit = forms.IntegerField(min_value=1, max_value=MAX_ORDERS, initial=200, widget=UnfoldAdminIntegerFieldWidget)
+    carts = forms.BooleanField(
+        required=False, initial=True, label="carts that were left, too", widget=UnfoldBooleanSwitchWidget
+    )
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if given.get("since") and given.get("until") and given["until"] <= given["since"]:
+            raise forms.ValidationError({"until": "It must lie after the first day."})
+        return given
+
+    def period(self) -> tuple[datetime | None, datetime | None]:
+        """Midnights in UTC."""
+        return _midnight(self.cleaned_data["since"]), _midnight(self.cleaned_data["until"])
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return datetime.combine(day, time.min, UTC) if day is not None else None
 
 
 class BatchForm(forms.ModelForm):

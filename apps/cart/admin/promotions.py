@@ -8,17 +8,19 @@ from uuid import UUID
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.admin import TabularInline
+from unfold.decorators import action
 
-from apps.cart.admin.promotion_forms import BatchForm, CouponForm, PromotionForm, TierForm
+from apps.cart.admin.promotion_forms import BatchForm, CouponForm, DryRunForm, PromotionForm, TierForm
 from apps.cart.models import CartCoupon, Coupon, CouponBatch, Promotion, PromotionTier, PromotionUse
-from apps.cart.services import coupon_codes, promotion_terms, promotions
+from apps.cart.services import coupon_codes, dry_runs, promotion_terms, promotions
 from apps.common.admin import ReadOnlyAdmin
 from apps.common.errors import Invalid
+from apps.common.models import BackgroundJob
 from apps.common.service_admin import ServiceAdmin
 
 
@@ -60,6 +62,7 @@ class PromotionAdmin(ServiceAdmin):
     search_fields = ["name", "coupons__code"]
     autocomplete_fields = ["products", "categories", "get_products", "gift"]
     actions = ["switch_on", "pause"]
+    actions_detail = ["dry_run"]
     fieldsets = [
         (None, {"fields": ["name", "description", "status", "is_public", "needs_coupon"]}),
         (
@@ -102,6 +105,38 @@ class PromotionAdmin(ServiceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Promotion]:
         return Promotion.objects.for_staff()
+
+    def has_dry_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """The same rights as through the API."""
+        return request.user.has_perms(("cart.view_promotion", "orders.view_order"))
+
+    @action(description="Dry run", url_path="dry-run", permissions=["dry_run"], icon="science")
+    def dry_run(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What past orders and carts would have paid: a form that starts the job, and the report of one."""
+        promotion = get_object_or_404(Promotion, pk=object_id)
+        form = DryRunForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            since, until = form.period()
+            job = dry_runs.start(
+                promotion_id=promotion.pk,
+                since=since,
+                until=until,
+                limit=form.cleaned_data["limit"],
+                with_carts=form.cleaned_data["carts"],
+                actor=request.user,
+            )
+            return HttpResponseRedirect(f"{request.path}?job={job.pk}")
+        runs = BackgroundJob.objects.filter(kind=dry_runs.JOB, arguments__promotion=str(promotion.pk)).order_by("-id")
+        chosen = request.GET.get("job", "")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Dry run of {promotion}",
+            "promotion": promotion,
+            "form": form,
+            "runs": runs[:10],
+            "job": next((run for run in runs[:100] if str(run.pk) == chosen), None),
+        }
+        return render(request, "admin/cart/promotion_dry_run.html", context)
 
     @admin.display(description="what it does")
     def what_it_does(self, row: Promotion) -> str:

@@ -1,13 +1,14 @@
-"""What past orders would have paid under a promotion: a background job that reads and changes nothing.
+"""What past orders and left carts would have paid under a promotion: a background job that reads and changes nothing.
 
 Each order is priced again from what it froze: lines, prices, tax rates, shipping, rounding, the moment it was placed,
 and the promotions it carried at what they took off then. The promotion in question is added, whatever its dates, its
 status and its need of a code; its caps count over the orders of the run, oldest first. An order on which it would not
-count keeps its total to the cent. Categories, brands and customer groups are today's: orders do not keep them.
+count keeps its total to the cent. Categories, brands and customer groups are today's: orders do not keep them. Amounts
+of the shop's own currency are converted by the rate that the order froze. Carts that were left are priced as of today.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +18,6 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from apps.cart.models import Promotion
@@ -35,18 +35,20 @@ from apps.cart.pricing.terms import (
     TaxRules,
 )
 from apps.cart.services.pricing import quote
-from apps.cart.services.promotion_rules import rule_of
+from apps.cart.services.promotion_rules import converted, rule_of
 from apps.cart.services.promotion_use import limit_per_customer
 from apps.common import jobs
+from apps.common.currencies import RoundingRule, rules
 from apps.common.errors import NotFound
-from apps.common.models import BackgroundJob
 from apps.common.money import ZERO, money_json
 from apps.orders.models import Order
+from apps.orders.services import dry_run_carts
+from apps.orders.services.dry_run_carts import LeftCart
 from apps.products.models import Product, ProductVariant
 from apps.products.services import tree
+from apps.products.services.exchange import Rate
+from apps.products.services.prices import Conversion
 
-JOB: Final = "promotions.dry_run"
-MAX_ORDERS: Final = 1000
 _STEP: Final = 100
 
 
@@ -62,24 +64,16 @@ class _Trial:
     groups: Mapping[UUID, frozenset[str]]
     uses: Counter[str] = field(default_factory=Counter)
 
+    def rule_in(self, conversion: Conversion | None) -> PromotionRule:
+        """The rule for baskets of another currency: its amounts are converted when they are the shop's own."""
+        row = self.promotion
+        is_own = row.names_amounts and row.currency == settings.DEFAULT_CURRENCY
+        return converted(self.rule, conversion if is_own else None)
 
-@transaction.atomic
-def start(
-    *, promotion_id: UUID, since: datetime | None, until: datetime | None, limit: int, actor: Any
-) -> BackgroundJob:
-    """Queue a run over at most `limit` orders placed from `since` until before `until`, the newest of them.
-
-    Raises NotFound.
-    """
-    if not Promotion.objects.filter(pk=promotion_id).exists():
-        raise NotFound
-    arguments = {
-        "promotion": str(promotion_id),
-        "since": since.isoformat() if since is not None else None,
-        "until": until.isoformat() if until is not None else None,
-        "limit": min(limit, MAX_ORDERS),
-    }
-    return jobs.start(kind=JOB, arguments=arguments, actor=actor)
+    def gifts_in(self, conversion: Conversion | None) -> tuple[Gift, ...]:
+        if conversion is None:
+            return self.gifts
+        return tuple(replace(gift, worth=conversion.of(gift.worth)) for gift in self.gifts)
 
 
 def run(job: jobs.Run) -> jobs.Result:
@@ -89,13 +83,14 @@ def run(job: jobs.Run) -> jobs.Result:
     if promotion is None:
         raise NotFound
     orders = _orders(given)
-    trial = _trial(promotion, orders)
-    rows = []
-    for done, order in enumerate(orders, start=1):
-        rows.append(_row(order, trial))
+    carts = dry_run_carts.left(given) if given.get("carts") else []
+    trial = _trial(promotion, orders, carts)
+    rows, total = [], len(orders) + len(carts)
+    for done, each in enumerate([*orders, *carts], start=1):
+        rows.append(_cart_row(each, trial) if isinstance(each, LeftCart) else _row(each, trial))
         if done % _STEP == 0:
-            job.advance(done=done, total=len(orders))
-    job.advance(done=len(orders), total=len(orders))
+            job.advance(done=done, total=total)
+    job.advance(done=total, total=total)
     return jobs.Result({"promotion": given["promotion"], **_report(rows)})
 
 
@@ -112,10 +107,12 @@ def _orders(given: Mapping[str, Any]) -> list[Any]:
     return list(rows.order_by("-placed_at", "-id")[: given["limit"]])[::-1]
 
 
-def _trial(promotion: Any, orders: Sequence[Any]) -> _Trial:
+def _trial(promotion: Any, orders: Sequence[Any], carts: Sequence[LeftCart]) -> _Trial:
     rule = rule_of(promotion)
     carried = {each.promotion_id for order in orders for each in order.discounts.all()}
     products = {item.product_id for order in orders for item in order.items.all()}
+    products |= {line.product for each in carts for line in each.pricing.lines}
+    users = {order.user_id for order in orders} | {each.cart.user_id for each in carts}
     lineage = tree.lineages()
     rows = Product.objects.filter(pk__in=products).values_list("pk", "category_id", "brand")
     return _Trial(
@@ -124,7 +121,7 @@ def _trial(promotion: Any, orders: Sequence[Any]) -> _Trial:
         gifts=_gifts(promotion),
         carried=Promotion.objects.in_bulk(carried - {promotion.pk}),
         products={pk: (lineage.get(category, frozenset()), brand) for pk, category, brand in rows},
-        groups=_groups({order.user_id for order in orders if order.user_id is not None}),
+        groups=_groups(user for user in users if user is not None),
     )
 
 
@@ -144,39 +141,64 @@ def _groups(users: Iterable[UUID]) -> Mapping[UUID, frozenset[str]]:
 
 
 def _row(order: Any, trial: _Trial) -> dict[str, Any]:
-    blocked = _blocked(order, trial)
-    found = quote(_given(order, trial, replace(trial.rule, blocked=blocked)))
+    who, conversion = _people(order), _conversion(order)
+    rule = replace(trial.rule_in(conversion), blocked=_blocked(who, trial))
+    found = _tried(_given(order, trial, rule, conversion), trial, who, order.total)
+    return {"order": str(order.pk), "number": order.number, "cart": None, "currency": order.currency, **found}
+
+
+def _cart_row(each: LeftCart, trial: _Trial) -> dict[str, Any]:
+    cart, who = each.cart, _people(each.cart)
+    pricing = dry_run_carts.with_rule(
+        each,
+        replace(trial.rule_in(each.conversion), blocked=_blocked(who, trial)),
+        gifts=trial.gifts_in(each.conversion),
+        products=trial.products,
+        groups=trial.groups.get(cart.user_id, frozenset()) if cart.user_id is not None else frozenset(),
+    )
+    found = _tried(pricing, trial, who, quote(each.pricing).total)
+    return {"order": None, "number": None, "cart": str(cart.pk), "currency": cart.currency, **found}
+
+
+def _tried(pricing: PricingInput, trial: _Trial, who: Collection[str], old_total: Decimal) -> dict[str, Any]:
+    found = quote(pricing)
     applied = any(each.key == trial.rule.key for each in found.promotions)
     if applied:
-        trial.uses.update(["", *_people(order)])
-    total = found.total if applied else order.total
+        trial.uses.update(["", *who])
     why = next((each.reason for each in found.refused if each.key == trial.rule.key), "")
     return {
-        "order": str(order.pk),
-        "number": order.number,
-        "currency": order.currency,
         "applied": applied,
         "reason": why or None,
-        "old_total": order.total,
-        "new_total": total,
+        "old_total": old_total,
+        "new_total": found.total if applied else old_total,
     }
 
 
-def _people(order: Order) -> set[str]:
-    return {order.email, *([str(order.user_id)] if order.user_id is not None else [])}
+def _conversion(order: Any) -> Conversion | None:
+    """From the shop's currency into the order's, by the rate that the order froze."""
+    if order.exchange_rate is None:
+        return None
+    own: str = settings.DEFAULT_CURRENCY
+    rate = Rate(own, order.currency, order.exchange_rate, order.exchange_rate_on)
+    return Conversion(order.currency, rate, rules().get(order.currency, RoundingRule(order.currency)))
 
 
-def _blocked(order: Order, trial: _Trial) -> str:
+def _people(holder: Any) -> set[str]:
+    """Who holds the order or cart: a guest without an address is nobody yet."""
+    return {str(each) for each in (holder.email, holder.user_id) if each}
+
+
+def _blocked(who: Collection[str], trial: _Trial) -> str:
     """The caps, counted over the run."""
     total, each = trial.promotion.usage_limit, limit_per_customer(trial.promotion)
     if total is not None and trial.uses[""] >= total:
         return "usage_limit_reached"
-    if each is not None and max(trial.uses[who] for who in _people(order)) >= each:
+    if each is not None and max((trial.uses[one] for one in who), default=0) >= each:
         return "customer_limit_reached"
     return ""
 
 
-def _given(order: Any, trial: _Trial, rule: PromotionRule) -> PricingInput:
+def _given(order: Any, trial: _Trial, rule: PromotionRule, conversion: Conversion | None) -> PricingInput:
     bought = [item for item in order.items.all() if item.gift_of is None]
     taken_off = list(order.discounts.all())
     shipping = order.shipping_total + sum((each.shipping for each in taken_off), ZERO)
@@ -188,7 +210,7 @@ def _given(order: Any, trial: _Trial, rule: PromotionRule) -> PricingInput:
         country=order.shipping_address.get("country", ""),
         shopper=Shopper(trial.groups.get(order.user_id, frozenset()), is_first_order=not order.had_ordered),
         promotions=(rule, *_carried(order, trial)),
-        gifts=trial.gifts,
+        gifts=trial.gifts_in(conversion),
         shipping=ShippingRule(code=order.shipping_method, price=shipping),
         taxes=_taxes(order, bought),
         prices_include_tax=order.tax_included,
@@ -249,11 +271,12 @@ def _report(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         sums[row["currency"]][0] += row["old_total"]
         sums[row["currency"]][1] += row["new_total"]
     return {
-        "orders": len(rows),
+        "orders": sum(row["order"] is not None for row in rows),
+        "carts": sum(row["cart"] is not None for row in rows),
         "affected": sum(row["applied"] for row in rows),
         "sums": [_amounts(currency, old, new) for currency, (old, new) in sorted(sums.items())],
         "rows": [
-            {name: row[name] for name in ("order", "number", "applied", "reason")}
+            {name: row[name] for name in ("order", "number", "cart", "applied", "reason")}
             | _amounts(row["currency"], row["old_total"], row["new_total"])
             for row in rows
         ],

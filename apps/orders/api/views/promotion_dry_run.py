@@ -8,14 +8,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.cart.services import dry_runs
+from apps.cart.services.dry_runs import MAX_ORDERS
 from apps.common.api.idempotency import idempotent
 from apps.common.api.jobs import JobOut, job_accepted
 from apps.common.api.permissions import staff
 from apps.common.api.serializers import StrictSerializer
 from apps.common.api.views import ApiView
 from apps.common.errors import Invalid
-from apps.orders.services import promotion_dry_run
-from apps.orders.services.promotion_dry_run import MAX_ORDERS
 
 
 class DryRunBody(StrictSerializer):
@@ -23,6 +23,8 @@ class DryRunBody(StrictSerializer):
     limit = serializers.IntegerField(
         min_value=1, max_value=MAX_ORDERS, default=200, help_text="At most this many, the newest."
     )
+
+    carts = serializers.BooleanField(default=True, help_text="carts that were left, too, as they cost today")
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a word of the language.
@@ -36,9 +38,10 @@ class PromotionDryRun(ApiView):
 
     @extend_schema(
         operation_id="admin_promotions_dry_run",
-        summary="Try a promotion on past orders",
-        description="A background job; nothing is changed. Its `result` has for every order the old total, the one with"
-        " this promotion (a draft, too) and the difference, their sums, and how many orders it would have touched.",
+        summary="Try a promotion on past orders and carts",
+        description="A background job; nothing is changed. Its `result` has for every order and every open cart the"
+        " old total, the one with this promotion (a draft, too) and the difference, their sums, and how many of them it"
+        " would have touched.",
         tags=["Promotions for staff"],
         request=DryRunBody,
         responses={202: JobOut},
@@ -57,7 +60,12 @@ class PromotionDryRun(ApiView):
         if since is not None and until is not None and until <= since:
             raise Invalid.field("/to", "invalid", "It must lie after `from`.")
         return job_accepted(
-            promotion_dry_run.start(
-                promotion_id=promotion_id, since=since, until=until, limit=body["limit"], actor=request.user
+            dry_runs.start(
+                promotion_id=promotion_id,
+                since=since,
+                until=until,
+                limit=body["limit"],
+                with_carts=body["carts"],
+                actor=request.user,
             )
         )

@@ -103,20 +103,28 @@ class PayPal:
             tables = {"orders": self.orders, "captures": self.captures, "refunds": self.refunds}
             return 200, self._known(tables.get(parts[2], {}), parts[3])
         match parts:
+            case ["v2", "checkout", "orders"]:
+                return 201, self._create(body)
+            case ["v2", "checkout", "orders", order_id, "capture"]:
+                return 201, self._capture(self._known(self.orders, order_id))
+            case ["v2", "checkout", "orders", order_id, "authorize"]:
+                return 201, self._authorise(self._known(self.orders, order_id))
+            case ["v2", "payments", "authorizations", held_id, "capture" | "void" as step]:
+                return 201 if step == "capture" else 200, self._end_hold(held_id, body if step == "capture" else None)
+            case ["v2", "payments", "captures", capture_id, "refund"]:
+                return 201, self._refund(self._known(self.captures, capture_id), body)
+        return self._talk(parts, body)
+
+    def _talk(self, parts: list[str], body: Obj) -> tuple[int, Obj]:
+        match parts:
             case ["v1", "oauth2", "token"]:
                 return 200, {"access_token": "A21." + new_id(), "token_type": "Bearer", "expires_in": 32400}
             case ["v1", "notifications", "verify-webhook-signature"]:
                 known = body.get("transmission_sig") in self.sent and body.get("webhook_id") == self.webhook_id
                 return 200, {"verification_status": "SUCCESS" if known else "FAILURE"}
-            case ["v2", "checkout", "orders"]:
-                return 201, self._create(body)
-            case ["v2", "checkout", "orders", order_id, "capture"]:
-                return 201, self._capture(self._known(self.orders, order_id))
-            case ["v2", "payments", "captures", capture_id, "refund"]:
-                return 201, self._refund(self._known(self.captures, capture_id), body)
         raise Refusal(404, "RESOURCE_NOT_FOUND")
 
-    def _known(self, table: dict[str, Obj], key: str) -> Obj:
+    def _known(self, table: dict[str, Any], key: str) -> Any:
         if key not in table:
             raise Refusal(404, "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
         return table[key]
@@ -132,7 +140,7 @@ class PayPal:
     def approve(self, order_id: str) -> Obj:
         """The buyer agrees, as on PayPal's page."""
         with self.lock:
-            order = self._known(self.orders, order_id)
+            order: Obj = self._known(self.orders, order_id)
             if order["status"] == "PAYER_ACTION_REQUIRED":
                 order["status"] = "APPROVED"
                 self._emit("CHECKOUT.ORDER.APPROVED", order)
@@ -140,26 +148,66 @@ class PayPal:
             return order
 
     def _capture(self, order: Obj) -> Obj:
+        unit = self._payable(order, "CAPTURE")
+        unit["payments"] = {"captures": [], "refunds": []}
+        self._take(order, unit["amount"])
+        return order
+
+    def _authorise(self, order: Obj) -> Obj:
+        unit = self._payable(order, "AUTHORIZE")
+        held = self._part(order, unit["amount"], "CREATED")
+        unit["payments"] = {"authorizations": [held], "captures": [], "refunds": []}
+        self._emit("PAYMENT.AUTHORIZATION.CREATED", held)
+        return order
+
+    def _payable(self, order: Obj, intent: str) -> Obj:
+        """The purchase unit of an approved order, which is completed by it."""
         if order["status"] == "COMPLETED":
             raise Refusal(422, "UNPROCESSABLE_ENTITY", "ORDER_ALREADY_CAPTURED")
-        if order["status"] != "APPROVED":
+        if order["status"] != "APPROVED" or order["intent"] != intent:
             raise Refusal(422, "UNPROCESSABLE_ENTITY", "ORDER_NOT_APPROVED")
         if self.settings["decline"]:
             order["status"] = "PAYER_ACTION_REQUIRED"
             raise Refusal(422, "UNPROCESSABLE_ENTITY", "INSTRUMENT_DECLINED")
-        unit = order["purchase_units"][0]
-        capture = {
+        order["status"] = "COMPLETED"
+        unit: Obj = order["purchase_units"][0]
+        return unit
+
+    def _part(self, order: Obj, amount: Obj, status: str) -> Obj:
+        return {
             "id": new_id(),
-            "status": "COMPLETED",
-            "amount": unit["amount"],
-            "custom_id": unit.get("custom_id"),
+            "status": status,
+            "amount": amount,
+            "custom_id": order["purchase_units"][0].get("custom_id"),
             "supplementary_data": {"related_ids": {"order_id": order["id"]}},
         }
+
+    def _take(self, order: Obj, amount: Obj) -> Obj:
+        capture = self._part(order, amount, "COMPLETED")
         self.captures[capture["id"]] = capture
-        unit["payments"] = {"captures": [capture], "refunds": []}
-        order["status"] = "COMPLETED"
+        order["purchase_units"][0]["payments"]["captures"].append(capture)
         self._emit("PAYMENT.CAPTURE.COMPLETED", capture)
-        return order
+        return capture
+
+    def _end_hold(self, held_id: str, capture: Obj | None) -> Obj:
+        """Take held money, all or a part, or let go of it."""
+        rows = {
+            row["id"]: (order, row)
+            for order in self.orders.values()
+            for row in (order["purchase_units"][0].get("payments") or {}).get("authorizations") or []
+        }
+        order, held = self._known(rows, held_id)
+        if held["status"] != "CREATED":
+            raise Refusal(422, "UNPROCESSABLE_ENTITY", f"AUTHORIZATION_{held['status']}")
+        if capture is None:
+            held["status"] = "VOIDED"
+            self._emit("PAYMENT.AUTHORIZATION.VOIDED", held)
+            return dict(held)
+        amount = capture.get("amount") or held["amount"]
+        if _cents(amount) > _cents(held["amount"]):
+            raise Refusal(422, "UNPROCESSABLE_ENTITY", "MAX_CAPTURE_AMOUNT_EXCEEDED")
+        held["status"] = "CAPTURED" if amount["value"] == held["amount"]["value"] else "PARTIALLY_CAPTURED"
+        return self._take(order, amount)
 
     def _refund(self, capture: Obj, body: Obj) -> Obj:
         order = self.orders[capture["supplementary_data"]["related_ids"]["order_id"]]

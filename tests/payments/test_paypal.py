@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from scripts.standin.paypal import PayPalStandin
 from tests.client import ApiClient, code
 from tests.factories import shop_rates
 from tests.payments.ledger import confirm, order_to_pay
+from tests.payments.test_refunds import staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -215,3 +217,44 @@ def test_a_cancelled_order_is_never_captured(paypal, deliver):
 def test_paypal_is_offered_where_it_is_configured():
     rows = ApiClient().get("/payments/methods/").json()["results"]
     assert [row["provider"] for row in rows] == ["stripe", "manual", "manual", "paypal"]
+
+
+def held(paypal, settings) -> tuple[Order, Payment]:
+    settings.PAYMENT_CAPTURE = "manual"
+    client, order, payment, _ = begun()
+    paypal.shop.approve(payment.provider_reference)
+    assert confirm(client, str(payment.pk), card=None).json()["status"] == "authorised"
+    payment.refresh_from_db()
+    assert (state(order), payment.captured) == (("confirmed", "authorised"), 0)
+    return order, payment
+
+
+@pytest.mark.parametrize(("amount", "captured", "status"), [(None, "59.88", "paid"), ("20.00", "20.00", "partly_paid")])
+def test_paypal_holds_the_money_and_it_is_taken_in_full_or_in_part(paypal, settings, amount, captured, status):
+    order, payment = held(paypal, settings)
+    staff = staff_client("change_payment")
+    body = {"amount": {"amount": amount, "currency": "USD"}} if amount else {}
+    fault(paypal, "/v2/payments/authorizations/*/capture", kind="answer_lost")
+    assert staff.post(f"/admin/payments/{payment.pk}/capture/", body).status_code == 200
+    payment.refresh_from_db()
+    assert (payment.status, payment.captured, state(order)[1]) == ("succeeded", Decimal(captured), status)
+    assert [row["amount"]["value"] for row in paypal.shop.captures.values()] == [captured]
+    assert code(staff.post(f"/admin/payments/{payment.pk}/capture/", {})) == (409, "invalid_transition")
+    assert code(staff.post(f"/admin/payments/{payment.pk}/void/", {})) == (409, "invalid_transition")
+    refund = refunds.request_refund(payment_id=payment.pk)
+    assert process_refund(str(refund.pk)) is True
+    assert state(order)[1] == "refunded"
+
+
+def test_paypal_lets_go_of_held_money(paypal, settings):
+    order, payment = held(paypal, settings)
+    staff = staff_client("change_payment")
+    assert staff.post(f"/admin/payments/{payment.pk}/void/", {"reason": "Sold out"}).status_code == 200
+    payment.refresh_from_db()
+    assert (payment.status, payment.captured, state(order)[1]) == ("cancelled", 0, "unpaid")
+    assert (order.hold_reason, paypal.shop.captures) == ("Sold out", {})
+    for event in reversed(paypal.shop.events):
+        assert send(event, paypal.shop.signed()).status_code == 200
+    process_pending_payments()
+    assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"processed"}
+    assert state(order)[1] == "unpaid"

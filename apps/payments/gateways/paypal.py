@@ -1,9 +1,9 @@
-"""PayPal, by its REST API: Orders v2 (create, approve in the browser, capture), refunds, webhooks.
+"""PayPal, by its REST API: Orders v2 (create, approve in the browser, capture or authorise), refunds, webhooks.
 
-Money is captured by us alone, after the buyer's approval; so an order that we give up is never paid. Each changing call
-carries a PayPal-Request-Id made from our row's id. A webhook is stored at once and believed when PayPal itself says
-that it sent it (verify-webhook-signature): the certificate scheme would need a cryptography library and the
-certificate's download.
+Money is captured by us alone, after the buyer's approval; so an order that we give up is never paid. With
+`PAYMENT_CAPTURE=manual` it is only held first. Each changing call carries a PayPal-Request-Id made from our row's id. A
+webhook is stored at once and believed when PayPal itself says that it sent it (verify-webhook-signature): the other
+scheme would need a cryptography library and the download of a certificate.
 """
 
 import hashlib
@@ -44,6 +44,12 @@ _STATES: dict[str, PaymentState] = {
     "APPROVED": "approved",
     "VOIDED": "cancelled",
 }
+_HELD: dict[str | None, PaymentState] = {
+    "CREATED": "authorised",
+    "DENIED": "failed",
+    "VOIDED": "cancelled",
+    "EXPIRED": "cancelled",
+}
 _REFUND_STATES: dict[str, RefundState] = {"COMPLETED": "succeeded", "FAILED": "failed", "CANCELLED": "failed"}
 _SIGNED = {
     "auth_algo": "Paypal-Auth-Algo",
@@ -71,36 +77,51 @@ class PayPalGateway:
             "amount": {"currency_code": currency, "value": _value(amount, currency)},
         }
         urls = {"return_url": settings.FRONTEND_URL, "cancel_url": settings.FRONTEND_URL}
+        manual = settings.PAYMENT_CAPTURE == "manual"
         body = {
-            "intent": "CAPTURE",
+            "intent": "AUTHORIZE" if manual else "CAPTURE",
             "purchase_units": [unit],
             "payment_source": {"paypal": {"experience_context": urls}},
         }
-        return _payment(self._call("POST", "/v2/checkout/orders", body, key=f"payment-{payment_id}-{attempt}"))
+        key = f"payment-{payment_id}-{attempt}{'-manual' if manual else ''}"
+        return _payment(self._call("POST", "/v2/checkout/orders", body, key=key))
 
     def retrieve(self, reference: str) -> ProviderPayment:
         return _payment(self._order(reference))
 
     def confirm(self, reference: str, *, payment_method: str, return_url: str) -> ProviderPayment:
-        """Capture what the buyer has approved; anything else is answered as it stands."""
-        now = self.retrieve(reference)
+        """Capture, or have held, what the buyer has approved; anything else is answered as it stands."""
+        order = self._order(reference)
+        now = _payment(order)
         if now.state != "approved":
             return now
+        step = "authorize" if now.manual_capture else "capture"
         try:
             return _payment(
-                self._call("POST", f"/v2/checkout/orders/{reference}/capture", {}, key=f"capture-{reference}")
+                self._call("POST", f"/v2/checkout/orders/{reference}/{step}", {}, key=f"{step}-{reference}")
             )
         except ProviderRefused as refusal:
             return self._after_refusal(reference, refusal)
 
     def capture(self, reference: str, *, amount: int) -> ProviderPayment:
+        order = self._order(reference)
+        now = _payment(order)
+        if now.state != "authorised":
+            return now
+        money = {"currency_code": now.currency, "value": _value(amount, now.currency)}
+        body = {"amount": money, "final_capture": True}
+        self._on_hold(order, "capture", body, key=f"capture-{reference}-{amount}")
         return self.retrieve(reference)
 
     def cancel(self, reference: str) -> ProviderPayment:
-        """Only we capture: an order that is not paid yet is given up by never capturing it."""
-        now = self.retrieve(reference)
+        """Let go of what is held. Only we take: an order that is not paid yet is given up by never taking it."""
+        order = self._order(reference)
+        now = _payment(order)
         if now.state in ("succeeded", "processing"):
             return now
+        if now.state == "authorised":
+            self._on_hold(order, "void", {}, key=f"void-{reference}")
+            return self.retrieve(reference)
         return ProviderPayment(
             reference=reference, state="cancelled", amount=now.amount, received=0, currency=now.currency
         )
@@ -174,6 +195,14 @@ class PayPalGateway:
 
     def list_disputes(self, *, since: datetime, until: datetime, after: str = "") -> Page[ProviderDispute]:
         return Page([])
+
+    def _on_hold(self, order: dict[str, Any], step: str, body: dict[str, Any], *, key: str) -> None:
+        """Take or let go of held money; a refusal means that it was done before, which the order tells."""
+        held = _payments(order)["authorizations"][-1]["id"]
+        try:
+            self._call("POST", f"/v2/payments/authorizations/{held}/{step}", body, key=key)
+        except ProviderRefused as refusal:
+            log.info("paypal_refused_a_step", step=step, code=refusal.code)
 
     def _order(self, reference: str) -> dict[str, Any]:
         return self._call("GET", f"/v2/checkout/orders/{reference}")
@@ -255,12 +284,13 @@ def _understood(answer: requests.Response) -> dict[str, Any]:
 def _payment(order: dict[str, Any]) -> ProviderPayment:
     amount = order["purchase_units"][0]["amount"]
     captures = _payments(order).get("captures") or []
+    held = (_payments(order).get("authorizations") or [{}])[-1].get("status")
     state: PaymentState = _STATES.get(order["status"], "processing")
     received = 0
     if order["status"] == "COMPLETED":
         done = [row for row in captures if row["status"] in ("COMPLETED", "REFUNDED", "PARTIALLY_REFUNDED")]
         received = sum(_minor(row["amount"]) for row in done)
-        state = "succeeded" if done else "failed" if _all_declined(captures) else "processing"
+        state = "succeeded" if done else "failed" if _all_declined(captures) else _HELD.get(held, "processing")
     return ProviderPayment(
         reference=order["id"],
         state=state,
@@ -270,6 +300,7 @@ def _payment(order: dict[str, Any]) -> ProviderPayment:
         next_action=_approval(order),
         failure_code="capture_declined" if state == "failed" else "",
         method="PayPal",
+        manual_capture=order.get("intent") == "AUTHORIZE",
     )
 
 

@@ -26,7 +26,7 @@ from apps.payments.services import cards, disputes, intents, refunds, settlement
 log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 12
-_ABOUT_MONEY = ("payment_intent.", "charge.", "refund.", "CHECKOUT.ORDER.", "PAYMENT.CAPTURE.", "PAYMENT.REFUND.")
+_ABOUT_MONEY = ("payment_intent.", "charge.", "refund.", "CHECKOUT.ORDER.", "PAYMENT.")
 _ABOUT_CARDS = ("payment_method.", "setup_intent.succeeded", "customer.deleted")
 Status = WebhookEvent.Status
 

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from apps.common.models import Event
 from apps.orders.models import Order
-from apps.payments.models import Dispute, Payment, WebhookEvent
+from apps.payments.models import Dispute, DisputeEvidence, Payment, WebhookEvent
 from apps.payments.services import refunds
 from apps.payments.tasks import process_pending_payments, process_refund
 from tests.client import code
 from tests.factories import shop_rates
 from tests.payments.ledger import at_stripe, confirm, intent_for, order_to_pay
+from tests.payments.test_admin_payments import admin_with
 from tests.payments.test_refunds import paid, staff_client, usd
 from tests.payments.test_webhooks import send
 
@@ -167,3 +168,25 @@ def test_the_analytics_of_an_empty_span_are_empty_and_a_bad_span_is_refused():
     assert (body["payments"], body["success_rate"], body["methods"]) == (0, None, [])
     assert staff.get("/admin/payments/analytics/", {"from": ago[1], "to": ago[0]}).status_code == 400
     assert staff.get("/admin/payments/analytics/", {"from": quote("yesterday")}).status_code == 400
+
+
+def test_staff_tick_evidence_off_in_the_admin(stripe):
+    _, _, payment = paid()
+    reference = dispute(stripe, payment)
+    tell(stripe)
+    row = DisputeEvidence.objects.get(kind="receipt")
+    url = "/admin/payments/disputeevidence/"
+    body = {"action": "tick_off", "_selected_action": [str(row.pk)]}
+    admin_with("view_disputeevidence").post(url, body)
+    row.refresh_from_db()
+    assert row.done is False
+    staff = admin_with("view_disputeevidence", "change_dispute")
+    assert "receipt: there." in staff.post(url, body, follow=True).content.decode()
+    row.refresh_from_db()
+    assert (row.done, row.done_at is not None, row.actor_id is not None) == (True, True, True)
+    stripe.control("POST", f"disputes/{reference}", {"status": "lost"})
+    tell(stripe)
+    late = staff.post(url, body | {"action": "tick_on"}, follow=True).content.decode()
+    assert "The dispute is closed." in late
+    row.refresh_from_db()
+    assert row.done is True

@@ -20,6 +20,7 @@ from apps.payments.tasks import process_refund, reconcile_payments, run_reconcil
 from tests.client import code
 from tests.factories import UserFactory, shop_rates
 from tests.payments.ledger import at_stripe, confirm, intent_for, order_to_pay
+from tests.payments.test_admin_payments import admin_with
 from tests.payments.test_refunds import paid, staff_client, usd
 
 pytestmark = pytest.mark.django_db
@@ -286,3 +287,25 @@ def test_the_command_names_open_breaks_and_fails_until_there_are_none(stripe):
     row = ReconciliationBreak.objects.get()
     breaks.resolve(break_id=row.pk, note="known", actor=UserFactory(is_staff=True))
     call_command("reconcile_payments", stdout=out)
+
+
+def test_the_admin_closes_a_case_with_a_note_and_asks_for_a_comparison(stripe):
+    charge_at_stripe(stripe)
+    run = compare()
+    row = ReconciliationBreak.objects.get()
+    url = "/admin/payments/reconciliationbreak/"
+    body = {"action": "mark_resolved", "_selected_action": [str(row.pk)], "note": "Another shop's"}
+    looking = admin_with("view_reconciliationbreak", "view_reconciliationrun")
+    assert "$59.88" in looking.get(url).content.decode()
+    looking.post(url, body)
+    row.refresh_from_db()
+    assert row.status == "open"
+    staff = admin_with("view_reconciliationbreak", "change_reconciliationbreak")
+    assert "is closed" in staff.post(url, body, follow=True).content.decode()
+    row.refresh_from_db()
+    assert (row.status, row.note) == ("resolved", "Another shop's")
+    again = {"action": "compare_again", "_selected_action": [str(run.pk)]}
+    looking.post("/admin/payments/reconciliationrun/", again)
+    assert ReconciliationRun.objects.count() == 1
+    admin_with("view_reconciliationrun", "add_reconciliationrun").post("/admin/payments/reconciliationrun/", again)
+    assert ReconciliationRun.objects.filter(status="requested").count() == 1

@@ -16,7 +16,7 @@ from apps.common.admin import ReadOnlyAdmin, ReadOnlyInline, money_column
 from apps.common.errors import Problem
 from apps.common.money import format_money
 from apps.payments.models import Dispute, DisputeEvidence, Payment, PaymentEvent, Refund, RefundLine, WebhookEvent
-from apps.payments.services import captures, manual, refunds, sweep, webhooks
+from apps.payments.services import captures, disputes, manual, refunds, sweep, webhooks
 
 REFERENCE = re.compile(r"[\x21-\x7e][\x20-\x7e]*")
 _REFUNDED = money_column("amount", currency="payment.currency")
@@ -195,8 +195,31 @@ class DisputeAdmin(ReadOnlyAdmin):
 @admin.register(DisputeEvidence)
 class DisputeEvidenceAdmin(ReadOnlyAdmin):
     list_display = ["dispute", "kind", "done", "done_at"]
-    list_filter = ["kind", "done"]
+    list_filter = ["kind", "done", "dispute__status"]
     list_select_related = ["dispute"]
+    search_fields = ["dispute__provider_reference", "dispute__payment__order__number"]
+    actions = ["tick_off", "tick_on"]
+
+    def has_gather_permission(self, request: HttpRequest) -> bool:
+        """Gathering evidence takes the same permission as through the API."""
+        return request.user.has_perm("payments.change_dispute")
+
+    @admin.action(description="The evidence is there", permissions=["gather"])
+    def tick_off(self, request: HttpRequest, queryset: QuerySet[DisputeEvidence]) -> None:
+        self._mark(request, queryset, done=True)
+
+    @admin.action(description="The evidence is missing", permissions=["gather"])
+    def tick_on(self, request: HttpRequest, queryset: QuerySet[DisputeEvidence]) -> None:
+        self._mark(request, queryset, done=False)
+
+    def _mark(self, request: HttpRequest, queryset: QuerySet[DisputeEvidence], *, done: bool) -> None:
+        actor: Any = request.user
+        for row in queryset.order_by("pk"):
+            try:
+                disputes.update(dispute_id=row.dispute_id, evidence={row.kind: done}, actor=actor)
+                self.message_user(request, f"{row.kind}: {'there' if done else 'missing'}.", messages.SUCCESS)
+            except Problem as refusal:
+                self.message_user(request, f"{row.kind}: {refusal.detail}", messages.WARNING)
 
 
 @admin.register(WebhookEvent)

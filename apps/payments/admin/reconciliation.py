@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from apps.common.admin import ReadOnlyAdmin
 from apps.common.errors import Problem
 from apps.common.money import format_money
+from apps.payments.admin.forms import NoteForm, note_of
 from apps.payments.models import ReconciliationBreak, ReconciliationRun
 from apps.payments.services import breaks, reconciliation
 
@@ -33,6 +34,7 @@ class ReconciliationBreakAdmin(ReadOnlyAdmin):
     search_fields = ["reference", "order__number"]
     readonly_fields = [here, there]
     exclude = ["here", "here_currency", "there", "there_currency"]
+    action_form = NoteForm
     actions = ["mark_resolved"]
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
@@ -44,7 +46,7 @@ class ReconciliationBreakAdmin(ReadOnlyAdmin):
         actor: Any = request.user
         for row in queryset.order_by("pk"):
             try:
-                breaks.resolve(break_id=row.pk, note="dealt with by hand", actor=actor)
+                breaks.resolve(break_id=row.pk, note=note_of(request) or "dealt with by hand", actor=actor)
                 self.message_user(request, f"{row.kind} {row.reference} is closed.", messages.SUCCESS)
             except Problem as refusal:
                 self.message_user(request, f"{row}: {refusal.detail}", messages.WARNING)

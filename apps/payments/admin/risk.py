@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
@@ -13,14 +11,9 @@ from django.utils.safestring import mark_safe
 
 from apps.common.admin import ReadOnlyAdmin
 from apps.common.errors import Problem
+from apps.payments.admin.forms import NoteForm, note_of
 from apps.payments.models import RiskReview
 from apps.payments.services import risk
-
-
-class NoteForm(ActionForm):
-    """Asked for with each decision."""
-
-    note = forms.CharField(max_length=500, required=False)
 
 
 @admin.register(RiskReview)
@@ -54,7 +47,7 @@ class RiskReviewAdmin(ReadOnlyAdmin):
     def _each(
         self, request: HttpRequest, queryset: QuerySet[RiskReview], decide: Callable[..., Any], done: str
     ) -> None:
-        note = request.POST.get("note", "").strip()[:500]
+        note = note_of(request)
         for review in queryset.select_related("order").order_by("pk"):
             try:
                 decide(review_id=review.pk, note=note, actor=request.user)

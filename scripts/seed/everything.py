@@ -1,5 +1,6 @@
 """The whole demo shop in its order: what others refer to comes first."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,8 @@ def seed(*, scale: int, say: Say) -> None:
         # Before the transaction: the database does not wait for a pencil.
         catalogue.store_pictures()
     # Nobody is told of the past, not even the workers; and nobody doubts it.
-    with override_settings(EVENT_NUDGES=False, RISK_HOLD_SCORE=0, RISK_REFUSE_SCORE=0), transaction.atomic():
+    quiet = override_settings(EVENT_NUDGES=False, RISK_HOLD_SCORE=0, RISK_REFUSE_SCORE=0)
+    with quiet, _no_log(), transaction.atomic():
         _demo(say)
         if scale:
             with _step(f"{scale} bulk products", say):
@@ -71,6 +73,17 @@ def _demo(say: Say) -> None:
             opinions.seed_reviews(customers, now=now)
             opinions.seed_wishlists([users[ALICE], users[BOB]])
     listing.refresh([product.pk for product in products])
+
+
+@contextmanager
+def _no_log() -> Iterator[None]:
+    """The demo's past is no news: its disagreements about money are meant. What fails here is raised."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.orders.models import Order
 from apps.products.models import Category, Product, ProductVariant, Review, Store, Warehouse
 from apps.products.services import listing
-from scripts.seed import carts, catalogue, money_work, offers, opinions, orders, prices, shop, stock_work
+from scripts.seed import carts, catalogue, money_work, offers, opinions, orders, prices, returns, shop, stock_work
 from scripts.seed.accounts import ADMIN, ALICE, BOB, PEOPLE, STAFF, seed_accounts
 from scripts.seed.clock import at
 from scripts.seed.money import Till
@@ -66,6 +66,8 @@ def _demo(say: Say) -> None:
         carts.seed_abandoned_cart(now=now)
     with _step("disputes and disagreements about money", say):
         money_work.seed_money_work(Till(), now=now)
+    with _step("returns, holds and store credit", say):
+        returns.seed_desk(users, now=now)
     with _step("transfers, counts and alerts", say):
         stock_work.seed_stock_work(users[STAFF], now=now)
     if not Review.objects.filter(user__in=customers).exists():

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.test.utils import override_settings
 from django.utils import timezone
 
@@ -237,13 +237,7 @@ class Replay:
             raise RuntimeError(f"{problem.handler} failed: {problem.last_error}")
 
     def _keep_mails(self) -> None:
-        """The mails of the past count as sent when they were due."""
-        for mail in Notification.objects.filter(target_id__in=self._ids()):
-            mail.status = Notification.Status.SENT
-            mail.attempts = 1
-            mail.sent_at = mail.created_at + timedelta(seconds=2)
-            mail.subject = content.preview(mail).subject[:200]
-            mail.save()
+        keep_as_sent(Notification.objects.filter(target_id__in=self._ids()))
 
     def _hold(self, *, until: datetime) -> None:
         """Unpaid demo orders stay unpaid for as long as anybody looks at the demo."""
@@ -258,3 +252,13 @@ def seed_orders(users: dict[str, User], *, now: datetime) -> int:
     """Play the past once; returns how many orders it holds."""
     Replay(users, Till()).play(now=now)
     return len(PLAN)
+
+
+def keep_as_sent(mails: QuerySet[Notification]) -> None:
+    """The mails of the past count as sent when they were due."""
+    for mail in mails:
+        mail.status = Notification.Status.SENT
+        mail.attempts = 1
+        mail.sent_at = mail.created_at + timedelta(seconds=2)
+        mail.subject = content.preview(mail).subject[:200]
+        mail.save()

@@ -17,9 +17,9 @@ from apps.cart.models import Coupon, CouponBatch, Promotion, PromotionUse
 from apps.common.models import Event, EventDelivery
 from apps.notifications.models import Notification
 from apps.notifications.services import sending
-from apps.orders.models import Order, OrderItem
+from apps.orders.models import Order, OrderItem, Return
 from apps.orders.services import lifecycle, stock_audit
-from apps.payments.models import Dispute, Payment, ReconciliationBreak, Refund, RiskReview
+from apps.payments.models import Dispute, Payment, ReconciliationBreak, Refund, RiskReview, StoreCreditEntry
 from apps.products.models import (
     Category,
     Product,
@@ -194,16 +194,30 @@ def test_the_mails_of_the_past_are_history_and_are_not_sent_now(mailoutbox):
     kinds = Counter(Notification.objects.values_list("kind", flat=True))
     assert kinds == {
         "order_confirmation": 28,
-        "order_shipped": 18,
+        "order_shipped": 19,
+        "return_requested": 7,
+        "return_approved": 4,
+        "return_rejected": 1,
+        "return_received": 2,
+        "return_completed": 1,
         "order_delivered": 15,
         "order_cancelled": 4,
         "invoice": 28,
-        "credit_note": 5,
+        "credit_note": 6,
     }
     assert not Notification.objects.exclude(status="sent").exists()
     assert not EventDelivery.objects.exclude(status="done").exists()
     assert sending.send_due() == 0
     assert mailoutbox == []
+
+
+def test_the_order_desk_finds_a_return_in_every_status_a_hold_and_a_part():
+    assert Counter(Return.objects.values_list("status", flat=True)) == dict.fromkeys(Return.Status.values, 1)
+    assert Order.objects.filter(hold_reason="Call about the address", status="confirmed").count() == 1
+    assert Order.objects.filter(fulfilment_status="partly_fulfilled").count() == 1
+    kinds = Counter(StoreCreditEntry.objects.values_list("kind", flat=True))
+    assert kinds == {"granted": 1, "returned_goods": 1}
+    assert stock_audit.audit() == []
 
 
 def test_unpaid_demo_orders_are_not_cancelled_by_the_next_sweep():

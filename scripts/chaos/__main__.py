@@ -10,6 +10,7 @@ import argparse
 import os
 import platform
 import re
+import signal
 import sys
 import time
 import traceback
@@ -20,7 +21,7 @@ from scripts.chaos.audit import Report, audit
 from scripts.chaos.exchange import Consumer
 from scripts.chaos.faults import FAULTS, Fault, possible
 from scripts.chaos.shop import PROJECT, QUEUE, Shop
-from scripts.chaos.stage import Observed, Stage
+from scripts.chaos.stage import SETTLE_SECONDS, Observed, Stage
 
 DOCUMENT = PROJECT / "docs" / "reliability.md"
 RABBITMQ_URL = "amqp://guest:guest@127.0.0.1:5672//"
@@ -49,6 +50,7 @@ def main() -> int:
     options = read_arguments()
     for name in ("DATABASE_URL", "CACHE_URL", "CELERY_BROKER_URL", "EVENTS_BROKER_URL", "EMAIL_URL", "SENTRY_DSN"):
         os.environ.pop(name, None)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # also then everything is stopped and taken away
     shop = Shop(options.port)
     consumer = Consumer(RABBITMQ_URL) if shop.rabbitmq else None
     try:
@@ -75,7 +77,7 @@ def run(shop: Shop, consumer: Consumer | None, options: argparse.Namespace) -> t
     for fault in possible(shop):
         if options.faults and fault.name not in options.faults:
             continue
-        row, breaks = one(shop, fault, consumer)
+        row, breaks = one(shop, fault, consumer, patience=40 if options.without_sweeps else SETTLE_SECONDS)
         rows.append(row)
         broken += breaks
         if options.write and not options.without_sweeps:
@@ -88,8 +90,8 @@ def run(shop: Shop, consumer: Consumer | None, options: argparse.Namespace) -> t
     return rows, broken
 
 
-def one(shop: Shop, fault: Fault, consumer: Consumer | None) -> tuple[str, int]:
-    """One fault and its line of the table."""
+def one(shop: Shop, fault: Fault, consumer: Consumer | None, *, patience: float) -> tuple[str, int]:
+    """One fault and its line of the table; the sweeps get so many seconds."""
     say(fault.title)
     stage = Stage(shop, fault.name)
     note = "did not end"
@@ -98,7 +100,7 @@ def one(shop: Shop, fault: Fault, consumer: Consumer | None) -> tuple[str, int]:
     except Exception as error:
         traceback.print_exc()
         stage.seen.complaints.append(f"{type(error).__name__}: {error}")
-    stage.settle()
+    stage.settle(patience)
     stage.judge_answers(fault.down)
     found = audit(shop, fault.name, stage.seen, consumer)
     for each in found.breaks:

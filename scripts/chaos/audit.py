@@ -85,10 +85,10 @@ def audit(shop: Shop, name: str, seen: Observed, consumer: Consumer | None) -> R
     _publication(report, shop, consumer)
     stock = shop.try_manage("verify_stock")
     report.check("stock", stock.stdout if stock.returncode else "")
-    books = shop.try_manage("reconcile_payments", "--provider", "stripe", "--days", "1")
+    books = shop.try_python("-m", "scripts.chaos.reconcile")
     # The demo shop's past was never paid at this stand-in.
     filed = [line for line in books.stdout.splitlines() if line.startswith("open:") and "_demo_" not in line]
-    report.check("reconciliation", filed)
+    report.check("reconciliation", filed if "charges" in books.stdout else [books.stderr[-300:]])
     report.check("complaints", seen.complaints)
     if seen.idle_seconds > 5:
         report.check("idle in transaction", [round(seen.idle_seconds, 1)])

@@ -163,7 +163,10 @@ class Shop:
         return done
 
     def try_manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", *arguments]
+        return self.try_python("manage.py", *arguments)
+
+    def try_python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *arguments]
         return subprocess.run(
             command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False, timeout=300
         )

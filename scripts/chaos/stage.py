@@ -136,13 +136,13 @@ class Stage:
         found = {name: self.count(statement) for name, statement in questions.items()}
         return {name: number for name, number in found.items() if number}
 
-    def settle(self) -> None:
+    def settle(self, seconds: float = SETTLE_SECONDS) -> None:
         """Let the sweeps work; then move the clock on for what waits for a later time, again and again."""
         self.provider.behave()
         self.provider.webhooks(paused=False, duplicate=1, reverse=False, delay=0)
         began = moved = time.monotonic()
         rounds = 0
-        while time.monotonic() - began < SETTLE_SECONDS:
+        while time.monotonic() - began < seconds:
             waiting = self.waiting()
             if not waiting and not self.provider.control("GET", "webhooks")["pending"]:
                 break

@@ -338,7 +338,7 @@ def test_a_price_that_changes_while_it_is_read_is_read_again(monkeypatch):
 
 def test_prices_that_never_stand_still_are_a_503_and_nothing_is_ordered(monkeypatch):
     client = cart_with(sellable(price="20.00", stock=4))
-    quote = quoted(client)["quote"]
+    quoted(client)
     promptly = contents.offers_for
 
     def restlessly(*args: Any, **kwargs: Any) -> Any:
@@ -347,7 +347,7 @@ def test_prices_that_never_stand_still_are_a_503_and_nothing_is_ordered(monkeypa
 
     monkeypatch.setattr(contents, "nothing_committed_since", lambda moment: False)
     monkeypatch.setattr(contents, "offers_for", restlessly)
-    refused = client.post("/orders/", order_body(quote=quote))
+    refused = client.post("/orders/", order_body())
     assert (code(refused), "Retry-After" in refused) == ((503, "unavailable"), True)
     assert (Order.objects.count(), held()) == (0, [(1, "quote")])
     assert ProductVariant.objects.get().price == Decimal("20.00")

@@ -46,11 +46,12 @@ def place_order(*, owner: Owner, user: "User | AnonymousUser", details: Checkout
     Raises Invalid (a detail is missing, no such quote), CartEmpty, CartAlreadyOrdered, VariantUnavailable,
     ShippingUnavailable, CouponExpired, CouponNotApplicable, QuoteExpired, PriceChanged or InsufficientStock; then
     nothing has changed. What is compared with the quote or the expected total is what is placed: one reading, made
-    under the cart's lock in one consistent state of the shop.
+    under the cart's lock. Who names neither gets a price of one consistent state of the shop.
     """
     cart = _locked_cart(owner)
     complete_for_order(cart, user, details)
-    basket = contents.load_settled(cart)
+    agreed = details.quote is not None or details.expected_total is not None
+    basket = contents.load_basket(cart) if agreed else contents.load_settled(cart)
     _check(basket, details)
     order = _insert(basket, user)
     promotion_use.use(

@@ -191,8 +191,8 @@ def test_a_method_keeps_its_currency(clerk):
 @pytest.mark.parametrize(
     ("parts", "pointer"),
     [
-        ({"countries": ["US", "CA"], "regions": ["NY"]}, ""),
-        ({"postal_prefixes": ["967"]}, ""),
+        ({"countries": ["US", "CA"], "regions": ["NY"]}, "/countries"),
+        ({"postal_prefixes": ["967"]}, "/countries"),
         ({"countries": ["USA"]}, "/countries/0"),
         ({"countries": "US"}, "/countries"),
         ({"countries": ["US"], "postal_prefixes": ["96 7"]}, "/postal_prefixes/0"),

@@ -63,6 +63,11 @@ class ShippingZone(BaseModel):
             )
         ]
 
+    def clean(self) -> None:
+        """Says in words what the constraint holds. Raises ValidationError."""
+        if (self.regions or self.postal_prefixes) and len(self.countries or ()) != 1:
+            raise ValidationError({"countries": "Regions and postal codes are parts of exactly one country."})
+
     def __str__(self) -> str:
         return self.name
 

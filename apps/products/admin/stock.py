@@ -66,8 +66,8 @@ class StockStateFilter(admin.SimpleListFilter):
 class StockLevelAdmin(ServiceAdmin):
     form = StockLevelForm
     list_display = [
-        *("variant", "warehouse", "on_hand", "reserved", "available", "in_transit"),
-        *("low_stock_threshold", "safety_stock", "backorder_limit", "next_restock_on", "last_month"),
+        *("variant", "warehouse", "on_hand", "reserved", "available", "last_month", "in_transit"),
+        *("low_stock_threshold", "safety_stock", "backorder_limit", "next_restock_on"),
     ]
     list_filter = [StockStateFilter, "warehouse"]
     list_select_related = ["variant", "warehouse"]

@@ -65,6 +65,8 @@ class OrderItemOut(serializers.Serializer[Any]):
     quantity = serializers.IntegerField(min_value=1, max_value=999)
     shipped_quantity = serializers.IntegerField(min_value=0, max_value=999, help_text="units in parcels")
     cancelled_quantity = serializers.IntegerField(min_value=0, max_value=999)
+    returned_quantity = serializers.IntegerField(min_value=0, max_value=999, help_text="in open or received returns")
+    refunded_quantity = serializers.IntegerField(min_value=0, max_value=999, help_text="units whose price went back")
     unit_price = MoneyField()
     line_total = MoneyField()
     discount = MoneyField()
@@ -272,6 +274,8 @@ def _present_item(item: OrderItem, currency: str) -> dict[str, Any]:
         "quantity": item.quantity,
         "shipped_quantity": item.shipped_quantity,
         "cancelled_quantity": item.cancelled_quantity,
+        "returned_quantity": item.returned_quantity,
+        "refunded_quantity": item.refunded_quantity,
         "unit_price": money_json(item.unit_price, currency),
         "line_total": money_json(item.line_total, currency),
         "discount": money_json(item.discount, currency),

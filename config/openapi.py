@@ -88,7 +88,7 @@ PATH_PARAMETERS: dict[str, tuple[str, str | None, int]] = {
     "address_id": ("Key of the address.", None, 36),
     "card_id": ("Key of the kept card.", None, 36),
     "count_id": ("Key of the stock count.", None, 36),
-    "token": ("The token of the mailed link.", None, 120),
+    "reminder": ("The key in the mailed link.", None, 120),
     "transfer_id": ("Key of the transfer.", None, 36),
     "image_id": ("Key of the picture.", None, 36),
     "item_id": ("Key of the cart's line.", None, 36),

@@ -190,7 +190,7 @@ class World:
         self.names["cart_token"] = callers["anonymous"].headers["X-Cart-Token"]
         guests = Cart.objects.get(token=self.names["cart_token"])
         self.names["restore_token"] = reminder_links.restore_token(guests.pk)
-        self.names["token"] = reminder_links.unsubscribe_token(guests)
+        self.names["reminder"] = reminder_links.unsubscribe_token(guests)
         return callers
 
 

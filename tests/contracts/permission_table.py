@@ -191,7 +191,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int]] = {
     ("POST", "cart/merge/"): (401, 200, 200),
     ("POST", "cart/shipping-rates/"): (200, 200, 200),
     ("POST", "cart/restore/"): (200, 200, 200),
-    ("POST", "cart/unsubscribe/{token}/"): (200, 200, 200),
+    ("POST", "cart/unsubscribe/{reminder}/"): (200, 200, 200),
     ("POST", "cart/quote/"): (200, 200, 200),
     ("GET", "cart/totals/"): (200, 200, 200),
     ("GET", "events/"): (401, 403, 403),

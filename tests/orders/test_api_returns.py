@@ -163,6 +163,8 @@ def test_staff_approve_with_a_word_and_a_warehouse_and_the_label_is_there():
     assert (label.headers["Content-Type"], label.content[:5]) == ("application/pdf", b"%PDF-")
     assert body["number"] in label.headers["Content-Disposition"]
     assert desk().get(f"/admin/returns/{found}/label/").content == label.content
+    as_json = client.get(f"/returns/{found}/label/", Accept="application/json")
+    assert as_json.json() == client.get(f"/returns/{found}/").json()
 
 
 def test_staff_reject_and_the_units_are_free_again():
@@ -259,6 +261,8 @@ def test_pictures_are_cleaned_limited_and_shown_to_buyer_and_staff_alone(setting
     assert seen.content[8:12] == b"WEBP"
     assert len(client.get(path, {"size": "small"}).content) < len(seen.content)
     assert desk().get(f"/admin{path}").content == seen.content
+    assert client.get(path, Accept="application/json").json() == first.json()
+    assert desk().get(f"/admin{path}", Accept="application/json").json() == first.json()
     assert code(ApiClient().get(path)) == (404, "not_found")
     assert upload(client, found, picture("PNG")).status_code == 201
     assert code(upload(client, found, picture())) == (409, "too_many_photos")

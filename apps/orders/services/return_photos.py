@@ -41,6 +41,14 @@ def add_photo(*, return_id: UUID, upload: Upload, actor: "Actor" = None) -> Retu
         )
 
 
+def about(rma: Return, photo_id: UUID) -> ReturnPhoto:
+    """A picture's row without its bytes. Raises NotFound."""
+    found = rma.photos.defer("image", "thumbnail").filter(pk=photo_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
 def photo_of(rma: Return, photo_id: UUID, *, small: bool = False) -> bytes:
     """The bytes of a picture, WebP. Raises NotFound."""
     found = rma.photos.filter(pk=photo_id).values_list("thumbnail" if small else "image", flat=True).first()

@@ -49,6 +49,6 @@ class CartUnsubscribe(ApiView):
         request=None,
         responses={200: UnsubscribedOut},
     )
-    def post(self, request: Request, token: str) -> Response:
-        reminder_links.unsubscribe(token)
+    def post(self, request: Request, reminder: str) -> Response:
+        reminder_links.unsubscribe(reminder)
         return Response({"unsubscribed": True})

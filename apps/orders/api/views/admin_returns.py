@@ -4,8 +4,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -30,7 +29,15 @@ from apps.orders.api.serializers.returns import (
     asked_of,
     present_admin_return,
 )
-from apps.orders.api.views.returns import PhotoQuery, label_response, photo_response, with_all
+from apps.orders.api.views.returns import (
+    LABEL,
+    PICTURE,
+    PhotoQuery,
+    label_response,
+    photo_response,
+    wants_json,
+    with_all,
+)
 from apps.orders.models import Return
 from apps.orders.services import return_moves, return_receipts, return_settlement, returns
 from apps.orders.services.return_settlement import Terms
@@ -247,12 +254,12 @@ class AdminReturnLabel(ApiView):
     @extend_schema(
         operation_id="admin_returns_label",
         summary="Print a return's label",
-        description="As the buyer gets it.",
+        description="As the buyer gets it: as PDF, or by `Accept: application/json` the return.",
         tags=TAGS,
-        responses={(200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description="The label.")},
+        responses={**LABEL, (200, "application/json"): AdminReturnOut},
     )
     def get(self, request: Request, return_id: UUID) -> Response:
-        return label_response(_found(return_id))
+        return Response(_shown(return_id)) if wants_json(request) else label_response(_found(return_id))
 
 
 class AdminReturnPhoto(ApiView):
@@ -263,12 +270,12 @@ class AdminReturnPhoto(ApiView):
     @extend_schema(
         operation_id="admin_returns_photos_retrieve",
         summary="Read a picture of a return",
-        description="As WebP.",
+        description="As WebP, or by `Accept: application/json` what it is.",
         tags=TAGS,
-        responses={(200, "image/webp"): OpenApiResponse(OpenApiTypes.BINARY, description="The picture.")},
+        responses=PICTURE,
     )
     def get(self, request: Request, return_id: UUID, photo_id: UUID) -> Response:
-        return photo_response(_found(return_id), photo_id, self.query)
+        return photo_response(request, _found(return_id), photo_id, self.query)
 
 
 def _found(return_id: UUID) -> Return:

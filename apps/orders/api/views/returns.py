@@ -165,6 +165,13 @@ class ReturnSent(ReturnView):
         return Response(present_return(with_all(rma.pk)))
 
 
+LABEL: Any = {(200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description="The label.")}
+PICTURE: Any = {
+    (200, "image/webp"): OpenApiResponse(OpenApiTypes.BINARY, description="The picture."),
+    (200, "application/json"): ReturnPhotoOut,
+}
+
+
 class ReturnLabel(ReturnView):
     renderer_classes = [PdfRenderer, OrjsonRenderer]
     problems = {"GET": [409]}
@@ -172,12 +179,14 @@ class ReturnLabel(ReturnView):
     @extend_schema(
         operation_id="returns_label",
         summary="Print a return's label",
-        description="One half goes onto the parcel, one into it. From the approval until the goods have arrived.",
+        description="One half goes onto the parcel, one into it. From the approval until the goods have arrived."
+        " As PDF, or by `Accept: application/json` the return.",
         tags=TAGS,
-        responses={(200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description="The label.")},
+        responses={**LABEL, (200, "application/json"): ReturnOut},
     )
     def get(self, request: Request, return_id: UUID) -> Response:
-        return label_response(with_all(self.rma(return_id).pk))
+        rma = with_all(self.rma(return_id).pk)
+        return Response(present_return(rma)) if wants_json(request) else label_response(rma)
 
 
 class ReturnPhotos(ReturnView):
@@ -213,12 +222,16 @@ class ReturnPhoto(ReturnView):
     @extend_schema(
         operation_id="returns_photos_retrieve",
         summary="Read a picture of a return",
-        description="As WebP.",
+        description="As WebP, or by `Accept: application/json` what it is.",
         tags=TAGS,
-        responses={(200, "image/webp"): OpenApiResponse(OpenApiTypes.BINARY, description="The picture.")},
+        responses=PICTURE,
     )
     def get(self, request: Request, return_id: UUID, photo_id: UUID) -> Response:
-        return photo_response(self.rma(return_id), photo_id, self.query)
+        return photo_response(request, self.rma(return_id), photo_id, self.query)
+
+
+def wants_json(request: Request) -> bool:
+    return bool(request.accepted_renderer.format == "json")
 
 
 def label_response(rma: Return) -> Response:
@@ -228,7 +241,9 @@ def label_response(rma: Return) -> Response:
     )
 
 
-def photo_response(rma: Return, photo_id: UUID, query: dict[str, Any]) -> Response:
+def photo_response(request: Request, rma: Return, photo_id: UUID, query: dict[str, Any]) -> Response:
+    if wants_json(request):
+        return Response(present_photo(return_photos.about(rma, photo_id)))
     picture = return_photos.photo_of(rma, photo_id, small=query.get("size") == "small")
     return Response(picture, content_type="image/webp", headers={"X-Content-Type-Options": "nosniff"})
 

@@ -220,3 +220,9 @@ def test_answers_of_the_api_are_private_and_carry_the_release(api):
     assert (response["Cache-Control"], response["API-Version"]) == ("no-store", "1.0.0")
     assert response["WWW-Authenticate"] == 'Bearer realm="api"'
     assert User.objects.count() == 0
+
+
+@pytest.mark.parametrize("path", ["/inventory/%00/", "/inventory/A%00/", "/cart/coupons/%00/", "/products/%00/"])
+def test_a_nul_in_an_address_is_a_404(path):
+    method = "delete" if "coupons" in path else "get"
+    assert code(getattr(ApiClient(), method)(path)) == (404, "not_found")

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from apps.common import ratelimit
 from apps.common.api.query import parse_query
 from apps.common.api.serializers import QuerySerializer
+from apps.common.errors import NotFound
 
 S = TypeVar("S", bound=BaseSerializer[Any])
 
@@ -39,6 +40,8 @@ class ApiView(APIView):
         if not hasattr(self, (request.method or "").lower()) or request.method == "OPTIONS":
             raise MethodNotAllowed(request.method or "")
         self.check_permissions(request)
+        if any("\x00" in part for part in kwargs.values() if isinstance(part, str)):
+            raise NotFound  # no key has a NUL, and the database would not even look for it
         self.query = parse_query(request.query_params, self.query_class if self._method == "GET" else None)
 
     @property

@@ -50,6 +50,12 @@ def test_the_nearest_comes_before_the_priority():
     assert served({MUG: 1}, *levels, to=Destination("US", "TX")) == [("far", 1)]
 
 
+def test_no_region_is_nobodys_neighbour():
+    first, second = place("first", country="US", region="NJ", priority=0), place("second", country="US", priority=9)
+    levels = [level(first, MUG, 9), level(second, MUG, 9)]
+    assert served({MUG: 1}, *levels, to=Destination("US")) == [("first", 1)]
+
+
 def test_coordinates_tell_the_distance_where_they_are_known():
     berlin = place("berlin", country="DE", latitude="52.52", longitude="13.405", priority=1)
     munich = place("munich", country="DE", latitude="48.137", longitude="11.575", priority=0)

@@ -49,7 +49,8 @@ def allocate(wanted: Mapping[UUID, int], levels: ByVariant, destination: Destina
 
 def _rank(warehouse: Warehouse, destination: Destination) -> tuple[float, int, int, str]:
     same = warehouse.country == destination.country
-    nearness = 0 if same and warehouse.region.casefold() == destination.region.casefold() else 1 if same else 2
+    region = destination.region.casefold()
+    nearness = 0 if same and region and warehouse.region.casefold() == region else 1 if same else 2
     return _kilometres(warehouse, destination), nearness, warehouse.priority, warehouse.code
 
 

@@ -40,5 +40,5 @@ def check() -> int:
     StockLevel.objects.filter(pk__in=[level.pk for level in found]).update(low_stock_alerted_at=timezone.now())
     for level in found:
         data = {"sku": level.variant.sku, "warehouse": level.warehouse.code, "available": level.left}
-        record("stock.low", target=level, data=data)
+        record("stock.low" if level.left > 0 else "stock.out", target=level, data=data)
     return len(found)

@@ -8,17 +8,21 @@ from django.utils import timezone
 
 from apps.common.events import on
 from apps.common.models import Event
+from apps.common.money import ZERO
 from apps.orders.models import Order, Return
 from apps.orders.services import invoices
 from apps.payments.models import Payment, Refund
-from apps.payments.services import captures, cards, exchange_money, refunds, risk, store_credit
+from apps.payments.services import captures, cards, exchange_money, ledger, refunds, risk, store_credit
 
 
 @on("order.cancelled")
 def give_back_or_give_up(event: Event) -> None:
     """Captured money goes back; a payment that is still open is given up at the provider by the next sweep."""
     order = Order.objects.get(pk=cast(UUID, event.target_id))
-    refunds.refund_order(order.pk, reason=event.data.get("reason") or "order cancelled")
+    reason = event.data.get("reason") or "order cancelled"
+    unpaid = max(order.due_total - ledger.sums_of_order(order).captured, ZERO)
+    invoices.issue_credit_note(order_id=order.pk, refund_id=event.id, amount=unpaid, reason=reason)
+    refunds.refund_order(order.pk, reason=reason)
     Payment.objects.filter(order=order, status__in=Payment.OPEN).update(next_check_at=timezone.now())
     risk.withdraw(order.pk)
 
@@ -54,12 +58,12 @@ def take_held_money(event: Event) -> None:
 @on("order.lines_cancelled")
 def give_back_share(event: Event) -> None:
     """The share of the cancelled units goes back, never more than was captured and not yet refunded."""
-    refunds.refund_cancelled_lines(
-        cast(UUID, event.target_id),
-        parts=_parts(event.data["lines"]),
-        reason=event.data.get("reason") or "part of the order cancelled",
-        event_id=event.id,
-    )
+    order_id, parts = cast(UUID, event.target_id), _parts(event.data["lines"])
+    reason = event.data.get("reason") or "part of the order cancelled"
+    refunded = refunds.refund_cancelled_lines(order_id, parts=parts, reason=reason, event_id=event.id)
+    # The refund has a credit note of its own; what was not paid yet is off the invoice by this one.
+    unpaid = sum((part.amount for part in parts), ZERO) - refunded
+    invoices.issue_credit_note(order_id=order_id, refund_id=event.id, amount=unpaid, reason=reason)
 
 
 @on("return.completed")
@@ -110,8 +114,16 @@ def issue_credit_note_for_credit(event: Event) -> None:
 
 @on("refund.succeeded")
 def issue_credit_note(event: Event) -> None:
-    """What went back is credited, once per refund."""
+    """What went back is credited, once per refund.
+
+    Goods that were exchanged are off their invoice already, whatever became of the replacement.
+    """
     refund = Refund.objects.select_related("payment").get(pk=cast(UUID, event.target_id))
+    if (
+        refund.cause_id
+        and Refund.objects.filter(pk=refund.cause_id, payment__provider=Payment.Provider.EXCHANGE).exists()
+    ):
+        return
     invoices.issue_credit_note(
         order_id=refund.payment.order_id, refund_id=refund.pk, amount=refund.amount, reason=refund.reason
     )

@@ -71,6 +71,15 @@ def test_each_row_is_a_parcel_that_leaves():
     assert set(Event.objects.filter(type="shipment.shipped").values_list("actor", flat=True)) == {"user"}
 
 
+def test_the_same_file_again_sends_nothing_again():
+    order = paid(3, sku="CUP")
+    content = f"{HEAD},sku,quantity\n{order.number},DHL,JD2,CUP,1\n"
+    assert shipped(content)["result"]["accepted"] == 1
+    again = shipped(content)
+    assert (again["result"]["accepted"], [error["code"] for error in again["errors"]]) == (0, ["unique"])
+    assert list(Shipment.objects.values_list("lines__quantity", flat=True)) == [1]
+
+
 def test_refused_rows_are_listed_and_the_others_leave():
     good, unpaid = paid(), place(sellable(sku="PEN"))[1]
     job = shipped(

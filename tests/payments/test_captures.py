@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps.common.models import Event
 from apps.orders.models import Order
-from apps.orders.services import transitions
+from apps.orders.services import lifecycle, transitions
 from apps.payments.gateways.registry import gateway
 from apps.payments.models import Payment, Refund
 from apps.payments.tasks import process_pending_payments
@@ -67,7 +67,21 @@ def test_staff_take_a_part_and_the_rest_is_released(stripe):
     assert state(order) == ("confirmed", "partly_paid")
     payment.refresh_from_db()
     assert (payment.authorised, payment.captured) == (40, 40)
+    assert order.hold_reason == "captured in part"
+    with pytest.raises(lifecycle.OrderOnHold):
+        transitions.transition(order_id=order.pk, to="shipped")
     assert_books_agree(stripe)
+
+
+def test_what_is_cancelled_before_its_money_was_taken_is_off_the_invoice(deliver):
+    client, order, _ = authorised()
+    deliver()
+    assert client.post(f"/orders/{order.pk}/cancel/", {}).status_code == 200
+    deliver()
+    documents = order.invoices.order_by("id")
+    total = Decimal("59.88")
+    assert list(documents.values_list("kind", "total")) == [("invoice", total), ("credit_note", total)]
+    assert "Paid. Thank you." not in documents[0].content["notes"]
 
 
 def test_more_than_is_held_is_refused_and_nothing_is_asked_for(stripe):

@@ -141,6 +141,8 @@ def test_a_replacement_that_is_given_up_pays_back_to_the_card(stripe, deliver):
     assert (on_hand("SHIRT-L"), replacement().payment_status) == (5, "refunded")
     assert_books_of(stripe)
     assert Payment.objects.get(order=order).refunded == Decimal("21.76")
+    notes = order.invoices.filter(kind="credit_note").values_list("total", flat=True)
+    assert list(notes) == [Decimal("21.76")]  # once: the goods, when they were exchanged
 
 
 def test_without_stock_nothing_is_settled_and_a_refund_is_possible(deliver):

@@ -1,6 +1,7 @@
 """Bank transfer and cash on delivery."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -25,8 +26,8 @@ def _shop(stripe, settings) -> None:
     settings.BANK_TRANSFER_INSTRUCTIONS = "Transfer to IBAN X."
 
 
-def begun(method: str = "bank_transfer") -> tuple[ApiClient, Order, Payment, dict[str, Any]]:
-    client, order = order_to_pay()
+def begun(method: str = "bank_transfer", quantity: int = 1) -> tuple[ApiClient, Order, Payment, dict[str, Any]]:
+    client, order = order_to_pay(quantity=quantity)
     body = {"order": str(order.pk), "provider": "manual", "method": method}
     answer = client.post("/payments/create-intent/", body)
     assert answer.status_code == 201, answer.json()
@@ -94,6 +95,27 @@ def test_cash_on_delivery_goes_ahead_unpaid_and_is_paid_at_the_door(deliver):
     transitions.transition(order_id=order.pk, to="shipped")
     assert mark(payment, "cash 7").status_code == 200
     assert state(order) == ("shipped", "paid")
+    assert Refund.objects.count() == 0
+
+
+def test_cash_at_the_door_is_what_the_order_costs_without_cancelled_units(deliver):
+    client, order, payment, _ = begun("cash_on_delivery", quantity=2)
+    deliver()
+    lines = [{"item": str(order.items.get().pk), "quantity": 1}]
+    assert client.post(f"/orders/{order.pk}/cancel/", {"lines": lines}).status_code == 200
+    deliver()
+    order.refresh_from_db()
+    assert (order.total, order.cancelled_total, order.due_total) == (
+        Decimal("108.88"),
+        Decimal("54.44"),
+        Decimal("54.44"),
+    )
+    notes = order.invoices.filter(kind="credit_note").values_list("total", flat=True)
+    assert list(notes) == [order.cancelled_total]
+    assert code(mark(payment, "cash 8", "108.88")) == (409, "amount_exceeds_due")
+    taken = mark(payment, "cash 8").json()
+    assert (taken["captured"], taken["status"]) == (usd("54.44"), "succeeded")
+    assert state(order) == ("confirmed", "paid")
     assert Refund.objects.count() == 0
 
 

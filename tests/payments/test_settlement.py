@@ -106,7 +106,7 @@ def test_confirming_what_was_cancelled_at_the_provider_is_refused():
 
 def test_of_two_intents_for_one_payment_the_first_counts(stripe):
     client, order = order_to_pay()
-    first = intents._open_payment(order_id=order.pk, provider="stripe")
+    first, _ = intents._open_payment(order_id=order.pk, provider="stripe")
     late = Payment.objects.get()
     state = intents.open_at_provider(first, order_number=order.number)
     late.key_attempt = 1

@@ -16,7 +16,7 @@ from apps.common import jobs
 from apps.common.errors import Invalid, Problem
 from apps.common.events import Actor
 from apps.common.models import BackgroundJob
-from apps.orders.models import Order
+from apps.orders.models import Order, Shipment, ShipmentLine
 from apps.orders.services import fulfilment
 from apps.orders.services.fulfilment import Label, Wanted
 from apps.products.services.stock_import import FileTooLarge, Upload
@@ -86,6 +86,7 @@ def _ship(number: int, row: Row, actor: User | None, *, dry_run: bool) -> list[j
             if order is None:
                 raise Invalid.field("/order", "does_not_exist", "There is no such order.")
             label = Label(**{name: row.get(name, "") for name in ("carrier", "tracking_number", "tracking_url")})
+            _refuse_twin(order, row)
             fulfilment.ship(order_id=order.pk, wanted=_wanted(order, row), label=label, is_leaving=True, actor=actor)
             if dry_run:
                 transaction.set_rollback(True)
@@ -107,6 +108,14 @@ def _check(row: Row) -> None:
     url = row.get("tracking_url", "")
     if url and not url.startswith(("https://", "http://")):
         raise Invalid.field("/tracking_url", "invalid", "Only http and https addresses.")
+
+
+def _refuse_twin(order: Order, row: Row) -> None:
+    """The same file sent twice must not send the same goods twice."""
+    number, sku = row.get("tracking_number", ""), row.get("sku", "")
+    sent = ShipmentLine.objects.filter(shipment__order=order, shipment__tracking_number=number, item__sku=sku)
+    if number and sku and sent.exclude(shipment__status=Shipment.Status.CANCELLED).exists():
+        raise Invalid.field("/tracking_number", "unique", "This SKU has already left under this number.")
 
 
 def _wanted(order: Order, row: Row) -> Sequence[Wanted] | None:

@@ -17,6 +17,7 @@ from apps.users.services.addresses import postal_lines
 
 Content = dict[str, Any]
 Written = Callable[[Decimal], str]
+_PAID = (Order.PaymentStatus.PAID, Order.PaymentStatus.OVERPAID)
 _EXEMPTIONS = {
     "exempt": "The buyer is exempt from tax.",
     "reverse_charge": "Reverse charge: the buyer owes the tax.",
@@ -59,7 +60,7 @@ def of_order(order: Order, *, number: str, at: datetime) -> Content:
             ["Tax contained" if order.tax_included else "Tax", written(order.tax_total)],
         ],
         "total": ["Total", written(order.total)],
-        "notes": [*_exemption(order), "Paid. Thank you."],
+        "notes": [*_exemption(order), *(["Paid. Thank you."] if order.payment_status in _PAID else [])],
     }
 
 

@@ -16,10 +16,13 @@ def summary(*, since: datetime, until: datetime, currency: str) -> dict[str, Any
     """Payments begun from `since` to before `until` in a currency. Five statements.
 
     The success rate counts payments that were tried: succeeded and authorised ones of these and those declined last.
+    What was paid with store credit or with returned goods stands under the methods alone.
     """
     begun = Payment.objects.filter(created_at__gte=since, created_at__lt=until, currency=currency)
     won = Q(status__in=(S.SUCCEEDED, S.AUTHORISED))
-    sums = begun.aggregate(
+    # Credit and exchanged goods are money that has come before.
+    fresh = begun.exclude(provider__in=(Payment.Provider.STORE_CREDIT, Payment.Provider.EXCHANGE))
+    sums = fresh.aggregate(
         payments=Count("pk"),
         tried=Count("pk", filter=Q(status__in=_ENDED)),
         succeeded=Count("pk", filter=won),

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from apps.users.models import User
 
 
+_BEFORE_SHIPPING = (Order.Status.CONFIRMED, Order.Status.PROCESSING)
+
+
 class NotAuthorised(Conflict):
     code = "invalid_transition"
     detail = "No money is held for this payment."
@@ -62,13 +65,17 @@ def _request(payment_id: UUID, amount: Decimal | None, actor: "User | None") -> 
     payment = locked(payment_id)
     if payment.status != Payment.Status.AUTHORISED:
         raise NotAuthorised
-    wanted = min(payment.authorised, _left_to_take(payment.order)) if amount is None else amount
+    left = _left_to_take(payment.order)
+    wanted = min(payment.authorised, left) if amount is None else amount
     if wanted <= ZERO or wanted > payment.authorised:
         raise ExceedsAuthorised(extra={"authorised": money_json(payment.authorised, payment.currency)})
     payment.capture_requested, payment.next_check_at = wanted, timezone.now() + settlement.SHORTEST
     payment.save(update_fields=["capture_requested", "next_check_at", "updated_at"])
     data = {"amount": str(wanted), "currency": payment.currency, "order_id": str(payment.order_id)}
     events.record("payment.capture_requested", target=payment, actor=actor, data=data)
+    if wanted < min(payment.authorised, left) and payment.order.status in _BEFORE_SHIPPING:
+        # The bank releases the rest: goods that nothing covers do not leave by themselves.
+        desk.place_hold(order=payment.order, reason="captured in part", actor=actor)
     return payment
 
 

@@ -15,7 +15,7 @@ from apps.common.money import ZERO, money_json
 from apps.orders.models import Order
 from apps.orders.services import lifecycle
 from apps.payments.models import Payment, PaymentEvent
-from apps.payments.services import ledger, settlement
+from apps.payments.services import ledger, refunds, settlement
 from apps.payments.services.locking import locked
 
 if TYPE_CHECKING:
@@ -87,13 +87,13 @@ def mark_paid(
         if before.payment_id != payment.pk or amount not in (None, before.amount):
             raise ReferenceTaken
         return payment
-    due = payment.amount - payment.captured
+    due = min(payment.amount - payment.captured, _left_of_order(payment))
     wanted = due if amount is None else amount
     if wanted <= ZERO or wanted > due:
         raise ExceedsDue(extra={"due": money_json(due, payment.currency)})
     ledger.record(payment=payment, kind=PaymentEvent.Kind.CAPTURED, reference=reference, amount=wanted)
     payment.captured_at = timezone.now()
-    if payment.captured == payment.amount:
+    if wanted == due:
         payment.status, payment.next_check_at = Payment.Status.SUCCEEDED, None
     payment.save()
     data = {"amount": str(wanted), "currency": payment.currency, "order_id": str(payment.order_id)}
@@ -101,3 +101,9 @@ def mark_paid(
     events.record(name, target=payment, actor=actor, data=data)
     settlement.use_for_order(payment)
     return payment
+
+
+def _left_of_order(payment: Payment) -> Decimal:
+    """What the order costs, without units that were cancelled, and nobody has paid yet."""
+    sums = ledger.sums_of_order(payment.order)
+    return max(payment.order.due_total - sums.captured + refunds.for_cancelled_lines(payment.order), ZERO)

@@ -141,6 +141,7 @@ class PaymentRowOut(serializers.Serializer[Any]):
     captured = MoneyField()
     refunded = MoneyField()
     disputed = MoneyField()
+    charged_back = MoneyField(help_text="lost in disputes")
     method = serializers.CharField(max_length=60, allow_null=True)
     failure_code = serializers.CharField(max_length=80, allow_null=True)
     order = PaidOrderOut()
@@ -167,6 +168,7 @@ def present_row(payment: Payment) -> dict[str, Any]:
         "captured": money_json(payment.captured, payment.currency),
         "refunded": money_json(payment.refunded, payment.currency),
         "disputed": money_json(payment.disputed, payment.currency),
+        "charged_back": money_json(payment.charged_back, payment.currency),
         "method": payment.method or None,
         "failure_code": payment.failure_code or None,
         "order": {
